@@ -1,0 +1,112 @@
+"""What every benchmark hands back: rows, musts, and the machine they were measured on."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+
+def machine() -> dict[str, Any]:
+    """What figures depend on, without naming the machine."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "Python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run: fewer pieces, and where the corpora lie (None: do without)."""
+
+    quick: bool = False
+    data: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Must:
+    """One promise: what was promised, what was measured, whether it holds."""
+
+    name: str
+    limit: str
+    value: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One printed table; every row has the keys of `columns`, whose values are the headings. `digits` says how many
+    a column's figures resolve, 2 where it does not."""
+
+    title: str
+    columns: Mapping[str, str]
+    rows: Sequence[Mapping[str, Any]]
+    digits: Mapping[str, int] = field(default_factory=dict)
+
+    def table(self) -> Table:
+        table = Table(title=self.title, title_justify="left")
+        for key, heading in self.columns.items():
+            numeric = any(isinstance(row[key], int | float) for row in self.rows)
+            table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*(_text(row[key], self.digits.get(key, 2)) for key in self.columns))
+        return table
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    name: str
+    tables: Sequence[Rows]
+    musts: Sequence[Must]
+    notes: Sequence[str] = ()
+    machine: dict[str, Any] = field(default_factory=machine)
+
+    @property
+    def passed(self) -> bool:
+        return all(must.passed for must in self.musts)
+
+    def show(self) -> None:
+        # Wide enough for every table: a figure that is cut off is no figure.
+        console = Console(highlight=False, width=150)
+        console.print(", ".join(f"{name} {value}" for name, value in self.machine.items()))
+        for rows in self.tables:
+            console.print(rows.table())
+        for note in self.notes:
+            console.print(note)
+        columns = {"name": "must", "limit": "limit", "value": "measured", "verdict": "holds"}
+        rows_of_musts = [asdict(must) | {"verdict": "yes" if must.passed else "NO"} for must in self.musts]
+        console.print(Rows("Musts", columns, rows_of_musts).table())
+
+    def write(self, path: Path) -> None:
+        data = {
+            "table": self.name,
+            "passed": self.passed,
+            "machine": self.machine,
+            "tables": [{"title": rows.title, "rows": [dict(row) for row in rows.rows]} for rows in self.tables],
+            "musts": [asdict(must) for must in self.musts],
+            "notes": list(self.notes),
+        }
+        path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _text(value: Any, digits: int) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if isinstance(value, float):
+        return f"{value:.{digits}f}"
+    return "–" if value is None else str(value)

@@ -1,0 +1,143 @@
+"""`rate`, `import`, `taste show`, `history`: what a listener tells us and gets to see."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from bot.app import open_app
+from bot.cli.context import AsJson, Listener, out, print_json, run, settings
+from bot.service import Imported, TrackRecord
+
+
+def add_taste(app: typer.Typer) -> None:
+    @app.command()
+    def rate(
+        track: Annotated[str, typer.Argument(help="The track's id, as compose and history print it.")],
+        stars: Annotated[int, typer.Argument(help="1 to 5.")],
+        listener: Listener = "local",
+        as_json: AsJson = False,
+    ) -> None:
+        """Rate a piece; the next one follows your ratings."""
+        rated = run(_rate(listener, track, stars))
+        if as_json:
+            print_json({"track_id": rated.id, "title": rated.title, "stars": stars, "listener": listener})
+        else:
+            out.print(f"{rated.title}: {'★' * stars}{'☆' * (5 - stars)}", markup=False)
+
+    @app.command(name="import")
+    def import_(
+        file: Annotated[Path, typer.Argument(help="A Spotify export (zip or JSON) or a ListenBrainz export.")],
+        listener: Listener = "local",
+        as_json: AsJson = False,
+    ) -> None:
+        """Read a listening history; plays known already are not doubled."""
+        imported = run(_import(listener, file))
+        if as_json:
+            print_json(asdict(imported))
+        else:
+            out.print(sentence(imported), markup=False)
+
+    @app.command()
+    def history(
+        listener: Listener = "local",
+        limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 10,
+        as_json: AsJson = False,
+    ) -> None:
+        """List a listener's newest pieces."""
+        tracks = run(_history(listener, limit))
+        if as_json:
+            print_json([_entry(track) for track in tracks])
+        else:
+            _show_history(tracks)
+
+    taste = typer.Typer(no_args_is_help=True, help="What is known of a listener's taste.")
+    app.add_typer(taste, name="taste")
+
+    @taste.command()
+    def show(listener: Listener = "local", as_json: AsJson = False) -> None:
+        """Show what is known of a listener's taste, and why."""
+        view = run(_taste(listener))
+        if as_json:
+            print_json(asdict(view) | {"listener": listener})
+        else:
+            _show_taste(view)
+
+    @taste.callback()
+    def group() -> None:
+        """What is known of a listener's taste."""
+
+
+async def _rate(listener: str, track: str, stars: int) -> TrackRecord:
+    async with open_app(settings()) as app:
+        return await app.service.rate(listener, track, stars)
+
+
+async def _import(listener: str, file: Path) -> Imported:
+    async with open_app(settings()) as app:
+        return await app.service.import_history(listener, file)
+
+
+async def _history(listener: str, limit: int) -> list[TrackRecord]:
+    async with open_app(settings()) as app:
+        return await app.service.history(listener, limit)
+
+
+async def _taste(listener: str) -> Any:
+    async with open_app(settings()) as app:
+        return await app.service.taste(listener)
+
+
+def sentence(imported: Imported) -> str:
+    """What became of an export, in words."""
+    known = f", {imported.known} known before" if imported.known else ""
+    skipped = ", ".join(f"{count} {reason}" for reason, count in imported.skipped.items() if count)
+    return f"{imported.new} plays from {imported.source}{known}{f'; skipped: {skipped}' if skipped else ''}."
+
+
+def _entry(track: TrackRecord) -> dict[str, Any]:
+    return {
+        "track_id": track.id,
+        "title": track.title,
+        "created_at": track.created_at.isoformat(),
+        "stars": track.stars,
+        "dir": str(track.dir),
+        "files": track.files,
+        "brief": track.brief,
+        "measured": track.measured,
+    }
+
+
+def _show_history(tracks: list[TrackRecord]) -> None:
+    if not tracks:
+        out.print("Nothing yet; `tunesmith compose chill` makes the first piece.", markup=False)
+        return
+    table = Table("track", "title", "style", "key", "tempo", "stars", "when", show_edge=False)
+    for track in tracks:
+        table.add_row(
+            track.id,
+            track.title,
+            ", ".join(name for name, _ in track.brief["styles"]),
+            str(track.measured["key"]),
+            f"{track.measured['tempo_bpm']:.0f}",
+            "★" * track.stars if track.stars else "",
+            track.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
+        )
+    out.print(table)
+
+
+def _show_taste(view: Any) -> None:
+    out.print(view.basis, markup=False)
+    table = Table("what", "how much", "why", show_edge=False)
+    for name, share, reason in view.styles:
+        table.add_row(name, f"{share:.0%}", reason)
+    for phrase, stars, reason in view.attributes:
+        table.add_row(phrase, f"{stars:.2f} stars", reason)
+    if table.row_count:
+        out.print(table)
+    if view.unknown_genres:
+        out.print(f"Genres I have no idea of yet: {', '.join(map(str, view.unknown_genres))}.", markup=False)

@@ -1,0 +1,81 @@
+"""/compose: a few words become a piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+
+from generator.brief import LENGTH_RANGE_S, METERS, MOODS, STYLES, TEMPO_RANGE_BPM, Key
+
+if TYPE_CHECKING:
+    from bot.discord_front.client import Front
+
+_MOST = 25  # choices Discord shows
+_LOW_BPM, _HIGH_BPM = (int(limit) for limit in TEMPO_RANGE_BPM)
+_LOW_S, _HIGH_S = (int(limit) for limit in LENGTH_RANGE_S)
+_KEYS = tuple(str(Key(tonic, mode)) for mode in ("major", "minor") for tonic in range(12))
+
+
+def add_compose(tree: app_commands.CommandTree[Front], front: Front) -> None:
+    @tree.command(name="compose", description="Compose a piece of music for you")
+    @app_commands.describe(
+        text="a mood, a style, what it is for: “chill”, “sad but hopeful piano for studying”",
+        style="the style it should have",
+        tempo="beats per minute",
+        key="for example A minor",
+        length="seconds",
+        meter="beats in a bar",
+        seed="a number; the same request with the same seed gives the same piece",
+        takes="how many takes to choose from",
+    )
+    @app_commands.choices(meter=[app_commands.Choice(name=meter, value=meter) for meter in METERS])
+    async def compose(
+        interaction: discord.Interaction,
+        text: app_commands.Range[str, 1, 500],
+        style: str | None = None,
+        tempo: app_commands.Range[float, _LOW_BPM, _HIGH_BPM] | None = None,
+        key: str | None = None,
+        length: app_commands.Range[int, _LOW_S, _HIGH_S] | None = None,
+        meter: str | None = None,
+        seed: app_commands.Range[int, 0] | None = None,
+        takes: app_commands.Range[int, 1, 4] | None = None,
+    ) -> None:
+        await front.accept(
+            interaction,
+            text,
+            styles=None if style is None else (style,),
+            tempo_bpm=tempo,
+            key=key,
+            length_s=None if length is None else float(length),
+            meter=meter,
+            seed=seed,
+            takes=takes,
+        )
+
+    @compose.autocomplete("text")
+    async def complete_text(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        del interaction
+        written, _, word = current.rpartition(" ")
+        return _choices(f"{written} {name}".strip() for name in (*MOODS, *STYLES) if _begins(name, word))
+
+    @compose.autocomplete("style")
+    async def complete_style(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        del interaction
+        return _choices(name for name in STYLES if _begins(name, current))
+
+    @compose.autocomplete("key")
+    async def complete_key(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        del interaction
+        return _choices(name for name in _KEYS if _begins(name, current))
+
+
+def _begins(name: str, typed: str) -> bool:
+    return name.lower().startswith(typed.strip().lower())
+
+
+def _choices(names: Iterable[str]) -> list[app_commands.Choice[str]]:
+    found = [name for name in names if len(name) <= 100]
+    return [app_commands.Choice(name=name, value=name) for name in found[:_MOST]]

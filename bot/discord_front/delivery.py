@@ -1,0 +1,265 @@
+"""Keeps the chat informed of jobs and posts what is finished, exactly once.
+
+Works from the store alone, so it makes no difference which process composes, or whether this one was
+restarted in between. Before a post the job is `posting`; after it the message id is recorded. A post that was
+interrupted in between is looked for in the chat before it is made again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot.discord_front.fit import fitting_mp3
+from bot.discord_front.replies import STAR_EMOJI, carries, progress_line, track_embed, track_files
+from bot.errors import BotError, FrontError, NotFoundError
+from bot.jobs.job import Job
+from bot.jobs.progress import Throttle
+from bot.jobs.queue import Queue
+from bot.logs import logger
+from bot.service import Service, TrackRecord
+from bot.store.store import Store
+
+_GONE = (401, 403, 404)  # HTTP: this token or message is no more
+_TOO_MANY, _SERVER = 429, 500  # HTTP: worth another try
+_LOOK_BACK = 100  # messages of the channel searched for an interrupted post
+_TRANSIENT = (discord.DiscordServerError, discord.RateLimited, aiohttp.ClientError, TimeoutError, OSError)
+_ORIGINAL: Any = "@original"  # stands for the id of the reply; the library only passes it on
+_PAUSED = "Paused for a restart of mine; your piece goes on by itself."
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the store is looked at and a message is edited, in seconds."""
+
+    poll_s: float = 1.0
+    edit_s: float = 3.0
+
+
+class Courier:
+    """One per front; `run` until cancelled, then `pause`."""
+
+    def __init__(
+        self,
+        client: discord.Client,
+        store: Store,
+        queue: Queue,
+        service: Service,
+        *,
+        worker: str,
+        pace: Pace | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._queue = queue
+        self._service = service
+        self._worker = worker
+        self._pace = pace or Pace()
+        self._now = now
+        self._woken = asyncio.Event()
+        self._throttles: dict[str, Throttle[str]] = {}
+        self._dead: set[str] = set()  # jobs whose reply token ended early
+        self._busy: dict[str, asyncio.Task[None]] = {}
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        try:
+            while True:
+                await self._look()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._pace.poll_s):
+                        await self._woken.wait()
+                self._woken.clear()
+        finally:
+            tasks = list(self._busy.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def pause(self) -> None:
+        """Tell those who still wait that this process stops."""
+        with suppress(BotError, *_TRANSIENT, discord.HTTPException):
+            async with asyncio.timeout(3):
+                for row in await self._store.messages.open():
+                    if row["state"] in {"queued", "running"} and self._token_lives(row):
+                        await self._edit(row, content=_PAUSED)
+
+    async def _look(self) -> None:
+        try:
+            await self._queue.expire()
+            rows = await self._store.messages.open()
+        except BotError as error:
+            _log.warning("cannot look for replies", reason=str(error))
+            return
+        present = {row["job_id"] for row in rows}
+        for job_id in set(self._throttles) - present:
+            del self._throttles[job_id]
+        self._dead &= present
+        ahead = 0
+        for row in rows:
+            job_id = row["job_id"]
+            if job_id not in self._busy:
+                task = asyncio.create_task(self._serve(row, ahead), name=f"reply {job_id}")
+                self._busy[job_id] = task
+                task.add_done_callback(partial(self._served, job_id))
+            ahead += row["state"] == "queued"
+
+    def _served(self, job_id: str, task: asyncio.Task[None]) -> None:
+        del task, self._busy[job_id]
+
+    async def _serve(self, row: Any, ahead: int) -> None:
+        """One look at one reply; anything that goes wrong is tried again at the next look."""
+        log = _log.bind(job=row["job_id"], state=row["state"])
+        try:
+            match row["state"]:
+                case "queued" | "running":
+                    await self._show(row, ahead)
+                case "rendered" if row["not_before"] is None or row["not_before"] <= self._now():
+                    await self._post(row)
+                case "failed" | "cancelled":
+                    await self._tell(row)
+                case "done":
+                    await self._seed(row)
+        except _TRANSIENT as error:
+            log.info("chat is away", reason=repr(error))
+        except discord.HTTPException as error:
+            log.warning("chat refused", status=error.status, code=error.code)
+        except BotError as error:
+            log.warning("reply failed", reason=str(error))
+        except Exception:
+            log.exception("reply failed by a mistake of ours")
+
+    async def _show(self, row: Any, ahead: int) -> None:
+        throttle = self._throttles.setdefault(row["job_id"], Throttle(self._pace.edit_s))
+        line = progress_line(row, ahead)
+        if self._token_lives(row) and throttle.due(line, time.monotonic()):
+            try:
+                await self._edit(row, content=line)
+            except discord.HTTPException as error:
+                if error.status not in _GONE:
+                    raise
+                self._dead.add(row["job_id"])
+                _log.info("reply token is dead", job=row["job_id"], code=error.code)
+
+    async def _post(self, row: Any) -> None:
+        job = await self._queue.take_post(row["job_id"], self._worker)
+        if job is None:
+            return
+        try:
+            track = await self._service.track(job.id)
+            found = await self._find(row, job) if job.posts > 1 else None
+            message = found or await self._send(row, track)
+        except (FrontError, NotFoundError) as error:
+            await self._queue.put_back(job, str(error), final=True)
+        except _TRANSIENT as error:
+            _log.warning("post put back", job=job.id, reason=repr(error))
+            await self._queue.put_back(job, "Discord could not be reached to post the piece; it is in your history.")
+        except discord.HTTPException as error:
+            _log.warning("post refused", job=job.id, status=error.status, code=error.code)
+            reason = "Discord did not take the piece; it is in your history."
+            await self._queue.put_back(job, reason, final=error.status != _TOO_MANY)
+        else:
+            await self._queue.posted(job, str(message.id), str(message.channel.id))
+            self.wake()  # to put the numbers under it
+
+    async def _send(self, row: Any, track: TrackRecord) -> discord.Message:
+        mp3 = await fitting_mp3(track.dir / "track.mp3", track.measured["length_s"], row["upload_limit"])
+        embed = track_embed(track, row["proposal"])
+        if self._token_lives(row):
+            try:
+                return await self._edit(row, content=None, embed=embed, attachments=track_files(track, mp3))
+            except discord.HTTPException as error:
+                if error.status not in _GONE:
+                    raise
+                _log.info("reply token is dead", job=track.id, code=error.code)
+        channel = self._channel(row)
+        return await channel.send(
+            content=f"<@{row['user_id']}>",
+            embed=embed,
+            files=track_files(track, mp3),
+            nonce=track.id,  # Discord drops a second message with the same nonce for some minutes
+            allowed_mentions=_only(row),
+        )
+
+    async def _find(self, row: Any, job: Job) -> discord.Message | None:
+        """The message an interrupted post may have left behind."""
+        if self._token_lives(row):
+            try:
+                original = await self._webhook(row).fetch_message(_ORIGINAL)
+            except discord.HTTPException as error:
+                if error.status not in _GONE:
+                    raise
+            else:
+                if carries(job.id, original.attachments):
+                    return original
+        if row["channel_open"] and row["channel_id"] is not None:
+            with suppress(discord.NotFound, discord.Forbidden):
+                since = row["created_at"] - timedelta(minutes=1)
+                async for message in self._channel(row).history(limit=_LOOK_BACK, after=since, oldest_first=False):
+                    if carries(job.id, message.attachments):
+                        return message
+        return None
+
+    async def _tell(self, row: Any) -> None:
+        """Say why there is no piece; a chat that does not want to know is left alone."""
+        sentence = row["error"] or "The piece was cancelled."
+        try:
+            if self._token_lives(row):
+                await self._edit(row, content=sentence, embeds=[], attachments=[])
+            else:
+                channel = self._channel(row)
+                content = f"<@{row['user_id']}> {sentence}"
+                await channel.send(content=content, nonce=row["job_id"], allowed_mentions=_only(row))
+        except (discord.HTTPException, FrontError) as error:
+            if isinstance(error, discord.HTTPException) and (error.status >= _SERVER or error.status == _TOO_MANY):
+                raise
+            _log.info("nobody to tell", job=row["job_id"], reason=str(error))
+        await self._queue.answered(row["job_id"])
+
+    async def _seed(self, row: Any) -> None:
+        """Put the numbers under a posted piece, where we may."""
+        if row["channel_open"] and row["message_id"] is not None:
+            channel = self._client.get_partial_messageable(int(row["channel_id"]))
+            message = channel.get_partial_message(int(row["message_id"]))
+            try:
+                for emoji in STAR_EMOJI:
+                    await message.add_reaction(emoji)
+            except (discord.Forbidden, discord.NotFound) as error:
+                _log.info("no numbers under the piece", job=row["job_id"], code=error.code)
+        await self._queue.answered(row["job_id"], seeded=True)
+
+    async def _edit(self, row: Any, **changes: Any) -> discord.Message:
+        message: discord.Message
+        message = await self._webhook(row).edit_message(_ORIGINAL, allowed_mentions=_only(row), **changes)
+        return message
+
+    def _webhook(self, row: Any) -> discord.Webhook:
+        token = self._store.seal.open(row["job_id"], row["sealed_token"])
+        return discord.Webhook.partial(int(row["application_id"]), token, client=self._client)
+
+    def _channel(self, row: Any) -> discord.PartialMessageable:
+        if not row["channel_open"] or row["channel_id"] is None:
+            raise FrontError("This took longer than Discord lets me answer here; /history lists the piece.")
+        return self._client.get_partial_messageable(int(row["channel_id"]))
+
+    def _token_lives(self, row: Any) -> bool:
+        return bool(self._now() < row["token_until"]) and row["job_id"] not in self._dead
+
+
+def _only(row: Any) -> discord.AllowedMentions:
+    """Nobody is pinged but the person who asked."""
+    user = discord.Object(int(row["user_id"]))
+    return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[user])

@@ -1,0 +1,1 @@
+"""Durable units of work: what states they have, who holds them, how they are carried out."""

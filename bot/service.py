@@ -1,0 +1,250 @@
+"""What a listener can do here: compose, rate, import, look back. Knows no chat, no SQL and no sound.
+
+Nothing here computes on the event loop: proposing and reading files happen in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bot.errors import NotFoundError, UserError
+from bot.jobs.job import Job
+from bot.jobs.queue import Queue
+from bot.jobs.reply import Reply
+from bot.store.store import Store
+from generator.brief import Attributes, Brief, BriefError
+
+if TYPE_CHECKING:  # scikit-learn and SciPy behind these take seconds to import; only the threads below need them
+    from personalization.describe import TasteView
+    from personalization.profile import Profile
+    from personalization.request import Request
+
+STARS = (1, 2, 3, 4, 5)
+_SEEDS = 2**32  # easy to read aloud; any seed up to 2**63 is accepted
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRecord:
+    """A finished piece as the store keeps it; `files` are absolute paths by role."""
+
+    id: str
+    listener_id: str
+    title: str
+    brief: dict[str, Any]
+    why: tuple[str, ...]
+    measured: dict[str, Any]
+    timings_s: dict[str, float]
+    dir: Path
+    files: dict[str, Any]
+    created_at: datetime
+    stars: int | None = None
+
+    @property
+    def verified(self) -> bool:
+        return bool(self.measured.get("verified", False))
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of an export: plays added, plays known before, rows skipped by reason."""
+
+    source: str
+    new: int
+    known: int
+    skipped: dict[str, int]
+
+
+class Service:
+    def __init__(self, store: Store, queue: Queue) -> None:
+        self._store = store
+        self._queue = queue
+        self._closing: str | None = None
+
+    def refuse(self, reason: str) -> None:
+        """From now on every new request gets this sentence; used while stopping."""
+        self._closing = reason
+
+    async def warm_up(self) -> None:
+        """Import what proposing needs before the first request waits for it."""
+        await asyncio.to_thread(importlib.import_module, "personalization.propose")
+
+    def request(self, text: str, **wishes: Any) -> Request:
+        """A checked request; wishes that are None are left to us.
+
+        Raises UserError with one sentence for an empty text, an unknown style, key "H minor" ….
+        """
+        from personalization.request import Request, RequestError  # noqa: PLC0415 - see above
+
+        try:
+            return Request(text, **{name: wish for name, wish in wishes.items() if wish is not None})
+        except (RequestError, BriefError) as error:
+            raise UserError(str(error)) from error
+
+    async def compose(
+        self, listener_id: str, request: Request, *, reply: Reply | None = None, limited: bool = True
+    ) -> tuple[Job, bool]:
+        """Store the request as a job; False when this very interaction already asked for it.
+
+        Raises UserError when too much is waiting (unless not `limited`) or when we are stopping.
+        """
+        if self._closing is not None:
+            raise UserError(self._closing)
+        seed = request.seed if request.seed is not None else secrets.randbelow(_SEEDS)
+        return await self._queue.enqueue(listener_id, request.to_dict(), seed, reply=reply, limited=limited)
+
+    async def propose(self, job: Job) -> dict[str, Any]:
+        """What to compose for a job, and why: JSON with brief, why, heard, unknown, probability, ranker.
+
+        Raises UserError when the wishes contradict each other.
+        """
+        profile = await self.profile(job.listener_id)
+        return await asyncio.to_thread(_propose, job.request, profile, job.seed)
+
+    async def job(self, job_id: str) -> Job:
+        job = await self._queue.get(job_id)
+        if job is None:
+            raise NotFoundError(f"There is no request {job_id}.")
+        return job
+
+    async def track(self, track_id: str) -> TrackRecord:
+        """Raises NotFoundError."""
+        row = await self._store.tracks.get(track_id)
+        if row is None:
+            raise NotFoundError(f"There is no track {track_id}; “history” lists yours.")
+        return _record(row)
+
+    async def rate(self, listener_id: str, track_id: str, stars: int, *, source: str = "typed") -> TrackRecord:
+        """Store a rating, "typed" or a "reaction"; the listener's newest one for the track counts."""
+        if stars not in STARS:
+            raise UserError(f"A rating is a whole number from 1 to 5, not {stars}.")
+        track = await self.track(track_id)
+        await self._store.ratings.give(listener_id, track_id, stars, source=source, now=datetime.now(UTC))
+        return track
+
+    async def withdraw_rating(self, listener_id: str, track_id: str, stars: int) -> bool:
+        """Whether there was such a rating to withdraw."""
+        return await self._store.ratings.withdraw(listener_id, track_id, stars)
+
+    async def reactions(self, track_id: str) -> set[tuple[str, int]]:
+        """All (listener_id, stars) that reactions gave to a track."""
+        return await self._store.ratings.of_track(track_id, "reaction")
+
+    async def import_history(self, listener_id: str, path: Path) -> Imported:
+        """Add an export of a streaming service; plays that are known already are not doubled.
+
+        Raises UserError for a broken or wrong file; then nothing is stored.
+        """
+        source, plays, skipped = await asyncio.to_thread(_read_export, path)
+        new = await self._store.listens.add(listener_id, plays, datetime.now(UTC))
+        return Imported(source, new, len(plays) - new, skipped)
+
+    async def profile(self, listener_id: str) -> Profile:
+        """Everything known of a listener's taste; empty for somebody new."""
+        counts = await self._store.listens.by_artist(listener_id)
+        ratings = await self._store.ratings.of_listener(listener_id)
+        return await asyncio.to_thread(_profile, listener_id, counts, ratings)
+
+    async def taste(self, listener_id: str) -> TasteView:
+        profile = await self.profile(listener_id)
+        return await asyncio.to_thread(_describe, profile)
+
+    async def history(self, listener_id: str, limit: int = 10) -> list[TrackRecord]:
+        """The listener's newest pieces first, with the ratings they gave."""
+        return [_record(row) for row in await self._store.tracks.of_listener(listener_id, limit)]
+
+
+def _record(row: Mapping[str, Any] | Any) -> TrackRecord:
+    home = Path(row["dir"])
+    return TrackRecord(
+        id=row["id"],
+        listener_id=row["listener_id"],
+        title=row["title"],
+        brief=row["brief"],
+        why=tuple(row["why"]),
+        measured=row["measured"],
+        timings_s=row["timings_s"],
+        dir=home,
+        files={role: absolute(home, names) for role, names in row["files"].items()},
+        created_at=row["created_at"],
+        stars=row.get("stars"),
+    )
+
+
+def absolute(home: Path, names: Any) -> Any:
+    """File names, one or a list of them, as absolute paths in `home`."""
+    return [str(home / name) for name in names] if isinstance(names, list) else str(home / names)
+
+
+def _propose(request: dict[str, Any], profile: Profile, seed: int) -> dict[str, Any]:
+    from personalization.propose import propose  # noqa: PLC0415 - see above
+    from personalization.request import Request, RequestError  # noqa: PLC0415
+
+    try:
+        proposal = propose(Request.from_dict(request), profile, seed=seed)
+    except (RequestError, BriefError) as error:
+        raise UserError(str(error)) from error
+    return {
+        "brief": proposal.brief.to_dict(),
+        "why": list(proposal.why),
+        "heard": list(proposal.heard),
+        "unknown": list(proposal.unknown),
+        "probability": proposal.probability,
+        "ranker": proposal.ranker,
+    }
+
+
+def _read_export(path: Path) -> tuple[str, list[dict[str, Any]], dict[str, int]]:
+    from personalization.listens import HistoryError  # noqa: PLC0415 - see above
+    from personalization.sources.exports import read_export  # noqa: PLC0415
+
+    try:
+        export = read_export(path)
+    except HistoryError as error:
+        raise UserError(str(error)) from error
+    except OSError as error:
+        raise UserError(f"The file {path} cannot be read: {error.strerror or error}.") from error
+    plays = [
+        {
+            "source": listen.source,
+            "played_at": listen.played_at,
+            "artist": listen.artist,
+            "title": listen.title,
+            "album": listen.album,
+            "ms_played": listen.ms_played,
+            "genres": list(listen.genres),
+        }
+        for listen in export.listens
+    ]
+    return export.source, plays, dict(export.skipped)
+
+
+def _profile(listener_id: str, counts: Any, ratings: Any) -> Profile:
+    from personalization.profile import ArtistPlays, Profile, RatedTrack  # noqa: PLC0415 - see above
+
+    return Profile(
+        listener_id,
+        plays=tuple(ArtistPlays(c.artist, c.genres, c.plays, c.source) for c in counts),
+        ratings=tuple(
+            RatedTrack(
+                row["track_id"],
+                row["title"],
+                Attributes.from_dict(row["attributes"]),
+                Brief.from_dict(row["brief"]).mood,
+                row["stars"],
+            )
+            for row in ratings
+        ),
+    )
+
+
+def _describe(profile: Profile) -> TasteView:
+    from personalization.describe import describe  # noqa: PLC0415 - see above
+
+    return describe(profile)

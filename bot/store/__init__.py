@@ -1,0 +1,1 @@
+"""All state and all SQL; nothing outside this package imports sqlalchemy."""

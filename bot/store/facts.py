@@ -1,0 +1,23 @@
+"""Small facts about ourselves that must survive a restart, by name."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from bot.store.database import Database
+from bot.store.dialect import insert
+from bot.store.tables import facts
+
+
+class Facts:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, name: str) -> str | None:
+        async with self._database.read() as tx:
+            return (await tx.execute(select(facts.c.value).where(facts.c.name == name))).scalar_one_or_none()
+
+    async def put(self, name: str, value: str) -> None:
+        async with self._database.write() as tx:
+            statement = insert(tx, facts).values(name=name, value=value)
+            await tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))

@@ -1,0 +1,80 @@
+"""Job rows: insert, find, and swap one known version for the next. The rules live in `bot.jobs`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, func, insert, nulls_first, select, update
+
+from bot.store.database import Database, Transaction
+from bot.store.tables import jobs
+
+COMPOSING = ("queued", "running")
+
+
+class Jobs:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, tx: Transaction, row: Mapping[str, Any]) -> None:
+        await tx.execute(insert(jobs).values(**row))
+
+    async def get(self, job_id: str) -> RowMapping | None:
+        async with self._database.read() as tx:
+            return (await tx.execute(select(jobs).where(jobs.c.id == job_id))).mappings().first()
+
+    async def swap(self, tx: Transaction, job_id: str, state: str, fence: int, new: Mapping[str, Any]) -> bool:
+        """Write `new` only if the row is still in this state under this fence; False when it is not."""
+        statement = update(jobs).where(jobs.c.id == job_id, jobs.c.state == state, jobs.c.fence == fence).values(**new)
+        return (await tx.execute(statement)).rowcount == 1
+
+    async def next_queued(self, tx: Transaction, now: datetime, only: str | None) -> RowMapping | None:
+        """The queued job whose turn it is.
+
+        Listeners with fewer running jobs come first, then those served longest ago, then the older request;
+        so ten requests of one listener do not make another wait for all ten.
+        """
+        theirs = jobs.alias("theirs")
+        running = (
+            select(func.count())
+            .where(theirs.c.listener_id == jobs.c.listener_id, theirs.c.state == "running")
+            .scalar_subquery()
+        )
+        served = (
+            select(func.max(theirs.c.claimed_at)).where(theirs.c.listener_id == jobs.c.listener_id).scalar_subquery()
+        )
+        statement = (
+            select(jobs)
+            .where(jobs.c.state == "queued", (jobs.c.not_before.is_(None)) | (jobs.c.not_before <= now))
+            .order_by(running, nulls_first(served.asc()), jobs.c.created_at, jobs.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True, of=jobs)
+        )
+        if only is not None:
+            statement = statement.where(jobs.c.id == only)
+        return (await tx.execute(statement)).mappings().first()
+
+    async def expired(self, tx: Transaction, state: str, now: datetime) -> Sequence[RowMapping]:
+        statement = select(jobs).where(jobs.c.state == state, jobs.c.lease_until < now).with_for_update()
+        return (await tx.execute(statement)).mappings().all()
+
+    async def lock(self, tx: Transaction, job_id: str) -> RowMapping | None:
+        """The row as it is now, held until the transaction ends."""
+        statement = select(jobs).where(jobs.c.id == job_id).with_for_update()
+        return (await tx.execute(statement)).mappings().first()
+
+    async def unfinished(self, tx: Transaction, listener_id: str | None = None) -> int:
+        """How many jobs are still to be composed, of one listener or of everybody."""
+        statement = select(func.count()).where(jobs.c.state.in_(COMPOSING))
+        if listener_id is not None:
+            statement = statement.where(jobs.c.listener_id == listener_id)
+        return int((await tx.execute(statement)).scalar_one())
+
+    async def ahead(self, job_id: str) -> int:
+        """How many queued jobs are older than this one."""
+        mine = select(jobs.c.created_at).where(jobs.c.id == job_id).scalar_subquery()
+        statement = select(func.count()).where(jobs.c.state == "queued", jobs.c.created_at < mine, jobs.c.id != job_id)
+        async with self._database.read() as tx:
+            return int((await tx.execute(statement)).scalar_one())

@@ -1,0 +1,73 @@
+"""Listening histories: add without doubling, sum up by artist."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Text, cast, func, select
+
+from bot.store.database import Database
+from bot.store.dialect import insert
+from bot.store.listeners import Listeners
+from bot.store.tables import listens
+
+_BATCH = 1000
+
+
+class ArtistCount(NamedTuple):
+    """How often a listener played an artist, by one source."""
+
+    artist: str
+    source: str
+    plays: int
+    genres: tuple[str, ...]
+
+
+class Listens:
+    def __init__(self, database: Database, listeners: Listeners) -> None:
+        self._database = database
+        self._listeners = listeners
+
+    async def add(self, listener_id: str, plays: Sequence[Mapping[str, Any]], now: datetime) -> int:
+        """Add plays in one transaction; those already known are left alone. Returns how many were new."""
+        async with self._database.write() as tx:
+            await self._listeners.ensure(tx, listener_id, now)
+            count = select(func.count()).where(listens.c.listener_id == listener_id)
+            before = (await tx.execute(count)).scalar_one()
+            statement = insert(tx, listens).on_conflict_do_nothing()
+            for batch in _batches(plays):
+                await tx.execute(statement, [{"listener_id": listener_id, **play} for play in batch])
+            return int((await tx.execute(count)).scalar_one() - before)
+
+    async def by_artist(self, listener_id: str) -> list[ArtistCount]:
+        """Each artist's plays, most played first.
+
+        `genres` are those of any one play: a source names the same genres for an artist every time.
+        """
+        statement = (
+            select(
+                listens.c.artist,
+                listens.c.source,
+                func.count().label("plays"),
+                func.max(cast(listens.c.genres, Text)).label("genres"),
+            )
+            .where(listens.c.listener_id == listener_id)
+            .group_by(listens.c.artist, listens.c.source)
+            .order_by(func.count().desc(), listens.c.artist)
+        )
+        async with self._database.read() as tx:
+            rows = await tx.execute(statement)
+            return [ArtistCount(r.artist, r.source, r.plays, tuple(json.loads(r.genres))) for r in rows]
+
+    async def count(self, listener_id: str) -> int:
+        async with self._database.read() as tx:
+            statement = select(func.count()).where(listens.c.listener_id == listener_id)
+            return int((await tx.execute(statement)).scalar_one())
+
+
+def _batches(plays: Sequence[Mapping[str, Any]]) -> Iterator[Iterable[Mapping[str, Any]]]:
+    for start in range(0, len(plays), _BATCH):
+        yield plays[start : start + _BATCH]

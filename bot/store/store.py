@@ -1,0 +1,43 @@
+"""The store as one value: the database and one object per aggregate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.store.crypto import Seal
+from bot.store.database import Database
+from bot.store.facts import Facts
+from bot.store.jobs import Jobs
+from bot.store.listeners import Listeners
+from bot.store.listens import Listens
+from bot.store.messages import Messages
+from bot.store.ratings import Ratings
+from bot.store.tracks import Tracks
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    database: Database
+    seal: Seal
+    listeners: Listeners
+    listens: Listens
+    jobs: Jobs
+    tracks: Tracks
+    ratings: Ratings
+    messages: Messages
+    facts: Facts
+
+    @staticmethod
+    def over(database: Database, seal: Seal) -> Store:
+        listeners = Listeners(database)
+        return Store(
+            database=database,
+            seal=seal,
+            listeners=listeners,
+            listens=Listens(database, listeners),
+            jobs=Jobs(database),
+            tracks=Tracks(database),
+            ratings=Ratings(database, listeners),
+            messages=Messages(database),
+            facts=Facts(database),
+        )

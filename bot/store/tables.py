@@ -1,0 +1,170 @@
+"""The tables, and nothing but the tables.
+
+Every listener id is text ("local", "discord:123"); every moment is an aware UTC datetime; what belongs to
+other packages (requests, briefs, attributes) is kept as the JSON those packages write and read.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+SCHEMA = "0001"  # the newest revision in migrations/versions
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Utc(TypeDecorator[datetime]):
+    """Aware datetimes in UTC on every database; a naive one is a mistake and is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _listener(**options: Any) -> Column[str]:
+    return Column("listener_id", ForeignKey("listeners.id", ondelete="CASCADE"), nullable=False, **options)
+
+
+listeners = Table(
+    "listeners",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("created_at", Utc, nullable=False),
+)
+
+listens = Table(
+    "listens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _listener(),
+    Column("source", String(32), nullable=False),
+    Column("played_at", Utc, nullable=False),
+    Column("artist", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("album", Text),
+    Column("ms_played", Integer),
+    Column("genres", JSON, nullable=False),
+    UniqueConstraint("listener_id", "played_at", "artist", "title"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(25), primary_key=True),
+    _listener(),
+    Column("request", JSON, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("proposal", JSON(none_as_null=True)),
+    Column("wants_post", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("posts", Integer, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("worker", String(80)),
+    Column("lease_until", Utc),
+    Column("not_before", Utc),
+    Column("stage", String(32), nullable=False),
+    Column("fraction", Float, nullable=False),
+    Column("error", Text),
+    Column("created_at", Utc, nullable=False),
+    Column("claimed_at", Utc),
+    Column("updated_at", Utc, nullable=False),
+    Index(None, "state", "created_at"),
+    Index(None, "listener_id", "claimed_at"),
+)
+
+tracks = Table(
+    "tracks",
+    metadata,
+    # A job makes at most one track and lends it its id.
+    Column("id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    _listener(),
+    Column("title", Text, nullable=False),
+    Column("brief", JSON, nullable=False),
+    Column("attributes", JSON, nullable=False),
+    Column("measured", JSON, nullable=False),
+    Column("timings_s", JSON, nullable=False),
+    Column("why", JSON, nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("files", JSON, nullable=False),
+    Column("dir", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Index(None, "listener_id", "created_at"),
+)
+
+ratings = Table(
+    "ratings",
+    metadata,
+    _listener(primary_key=True),
+    Column("track_id", ForeignKey("tracks.id", ondelete="CASCADE"), primary_key=True),
+    # Several number reactions may stand at once; the newest counts, withdrawing it revives the one before.
+    Column("stars", Integer, primary_key=True),
+    Column("source", String(16), nullable=False),
+    Column("rated_at", Utc, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("interaction_id", String(32), nullable=False, unique=True),
+    Column("application_id", String(32), nullable=False),
+    Column("sealed_token", Text, nullable=False),
+    Column("token_until", Utc, nullable=False),
+    Column("user_id", String(32), nullable=False),
+    Column("channel_id", String(32)),
+    Column("channel_open", Boolean, nullable=False),
+    Column("upload_limit", Integer, nullable=False),
+    Column("message_id", String(32), unique=True),
+    Column("answered_at", Utc),
+    Column("seeded_at", Utc),
+    Index(None, "answered_at"),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("value", Text, nullable=False),
+)

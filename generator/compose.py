@@ -1,0 +1,222 @@
+"""From a plan to music on paper: ask the model for chords and melody of every material, K takes in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from generator.arrange.style import Style
+from generator.brief import Brief, Key
+from generator.corpus.piece import GRID, Bar, GridChord
+from generator.model import tokens
+from generator.model.grammar import Rules
+from generator.model.sample import Boldness
+from generator.model.tasks import Request, vary, write
+from generator.model.tokens import Controls, Frame, class_of
+from generator.model.transformer import Composer
+from generator.plan import MATERIAL_BARS, Plan
+from generator.score import PPQ
+from generator.seeds import stream
+
+VARIATION = 0.35
+"""Share of the bars that are new in a first return (A'); every prime more adds half as much again."""
+
+GUIDANCE = 1.0
+"""How hard the controls pull; above 1 costs a second pass of the model."""
+
+# What a chord does, by its quality; the style says how that function sounds.
+_FUNCTIONS: dict[str, tuple[str, ...]] = {
+    "major": ("", "maj7", "6", "add9", "maj9"),
+    "minor": ("m", "m7", "m6", "m9"),
+    "dominant": ("7", "9", "13", "aug"),
+    "diminished": ("dim", "dim7", "m7b5"),
+    "suspended": ("sus4", "7sus4"),
+}
+_FUNCTION_OF = {quality: name for name, qualities in _FUNCTIONS.items() for quality in qualities}
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """One take: for each material, and each of its variations by name (A, B, A'), its bars in absolute pitch."""
+
+    key: Key
+    materials: dict[str, tuple[Bar, ...]]
+
+
+def take_seeds(seed: int, takes: int) -> list[int]:
+    """One seed for each take; take 0 is the same however many are asked for."""
+    return [int(stream(seed, f"take {index}").integers(0, 2**62)) for index in range(takes)]
+
+
+def compose(
+    brief: Brief,
+    plan: Plan,
+    style: Style,
+    model: Composer,
+    seeds: Sequence[int],
+    on_progress: Callable[[float], None] = lambda _share: None,
+) -> list[Lead]:
+    """Write one Lead for each seed. `on_progress` is told the share done, 0 … 1."""
+    boldness = Boldness(temperature=1.0 + 0.25 * brief.novelty, min_p=0.05 - 0.03 * brief.novelty, guidance=GUIDANCE)
+    returns = _returns(plan)
+    share = 0.25 if _chords_alone(style) else 0.0
+    chords = _compose_chords(brief, plan, style, model, seeds, boldness) if share else [{} for _ in seeds]
+    on_progress(share)
+    request = _request(brief, plan, style, chords)
+    bars = request.rules.bars
+    end = 0.8 if returns else 1.0
+    written = write(model, request, seeds, boldness, on_bar=lambda bar: on_progress(share + (end - share) * bar / bars))
+    leads = [_lead(music, request.frame, plan, brief, style) for music in written]
+    for done, name in enumerate(returns, start=1):
+        leads = _vary(leads, name, request, model, seeds, boldness)
+        on_progress(end + (1 - end) * done / len(returns))
+    return leads
+
+
+def _request(brief: Brief, plan: Plan, style: Style, given: Sequence[dict[int, tuple[GridChord, ...]]]) -> Request:
+    """All materials in one go, so that each knows what came before it."""
+    key = Key.parse(brief.key)
+    bars = MATERIAL_BARS * len(plan.materials)
+    frame = Frame(key.tonic, _reference(key, style, brief))
+    rules = Rules(
+        bars=bars, bar_steps=bar_steps(plan), closing=True, energies=_energies(plan),
+        max_chords=style.harmony.chords_per_bar, home=_home(key), resolve=style.harmony.resolve,
+        max_hold=style.harmony.max_hold * style.harmony.bars_per_chord,
+        low=max(tokens.LOWEST, style.melody.low - frame.reference),
+        high=min(tokens.HIGHEST, style.melody.high - frame.reference),
+        max_leap=style.melody.max_leap, echo=_echo(bars, brief.seed),
+    )  # fmt: skip
+    return Request(
+        _controls(brief, style), rules, frame, rules_of_takes=[replace(rules, given_chords=own) for own in given]
+    )
+
+
+def _controls(brief: Brief, style: Style) -> Controls:
+    """What the Brief asks, in the model's classes."""
+    density = style.melody.density * 2.0 ** (2.0 * (brief.density - 0.5))
+    return Controls(
+        Key.parse(brief.key).mode, brief.meter, ("chords", "melody"), style.melody.kind,
+        valence=class_of(brief.mood.valence, tokens.MOOD_EDGES),
+        arousal=class_of(brief.mood.arousal, tokens.MOOD_EDGES),
+        density=class_of(density, tokens.DENSITY_EDGES),
+        complexity=_complexity(brief, style),
+    )  # fmt: skip
+
+
+def _complexity(brief: Brief, style: Style) -> int:
+    """The style's usual harmony, plainer or richer as the Brief asks."""
+    wanted = style.harmony.complexity + 0.6 * (brief.complexity - 0.5)
+    return class_of(min(1.0, max(0.0, wanted)), tokens.COMPLEXITY_EDGES)
+
+
+def _chords_alone(style: Style) -> bool:
+    """Whether the style's harmony comes from chord charts, or moves slower than a bar."""
+    return style.harmony.kind == "chart" or style.harmony.bars_per_chord > 1
+
+
+def _compose_chords(
+    brief: Brief, plan: Plan, style: Style, model: Composer, seeds: Sequence[int], boldness: Boldness
+) -> list[dict[int, tuple[GridChord, ...]]]:
+    """Chords first; slow harmony is stretched. Roots are relative to the tonic."""
+    key = Key.parse(brief.key)
+    hold = style.harmony.bars_per_chord
+    bars = MATERIAL_BARS * len(plan.materials)
+    rules = Rules(
+        bars=max(2, bars // hold), bar_steps=bar_steps(plan), parts=("chords",),
+        max_chords=style.harmony.chords_per_bar, max_hold=style.harmony.max_hold, home=_home(key),
+        resolve=style.harmony.resolve,
+    )  # fmt: skip
+    controls = Controls(key.mode, brief.meter, ("chords",), style.harmony.kind, complexity=_complexity(brief, style))
+    request = Request(controls, rules, Frame(0, 60))  # tonic 0: roots stay relative
+    return [
+        {bar: music[min(bar // hold, len(music) - 1)].chords for bar in range(bars)}
+        for music in write(model, request, seeds, boldness)
+    ]
+
+
+def _returns(plan: Plan) -> list[str]:
+    """Names of the sections that come back varied (A', A''), in the order in which they are played."""
+    return list(dict.fromkeys(section.name for section in plan.sections if "'" in section.name))
+
+
+def _vary(
+    leads: Sequence[Lead], name: str, request: Request, model: Composer, seeds: Sequence[int], boldness: Boldness
+) -> list[Lead]:
+    """Add the variation `name` of its material to every take: some bars new, in their old rhythm, on the old chords."""
+    strength = VARIATION * (1 + 0.5 * (name.count("'") - 1))
+    varied = []
+    for lead, seed in zip(leads, seeds, strict=True):
+        own = int(stream(seed, f"variation {name}").integers(0, 2**62))
+        bars = lead.materials[name[0]]
+        rules = replace(
+            request.rules, bars=len(bars), parts=("melody",), echo={}, given_chords={}, energies={}, home=()
+        )
+        asked = vary(Request(request.controls, rules, request.frame, bars), strength, own)
+        (music,) = write(model, asked, [own], boldness)
+        varied.append(Lead(lead.key, lead.materials | {name: music}))
+    return varied
+
+
+def colour(chord: GridChord, tonic: int, style: Style, complexity: float) -> GridChord:
+    """Paint a chord in the style's palette: its function stays, its extensions follow the Brief's complexity.
+
+    A major triad on the fifth degree counts as dominant.
+    """
+    function = _FUNCTION_OF[chord.quality]
+    if function == "major" and (chord.root - tonic) % 12 == 7:
+        function = "dominant"
+    palette: tuple[str, ...] = getattr(style.harmony, function)
+    reach = complexity * len(palette)
+    # Steps through the palette by root, so that the same chord always gets the same colour in a piece.
+    index = (chord.root * 5 + tonic) % max(1, min(len(palette), round(reach + 0.5)))
+    return GridChord(chord.pos, chord.root, palette[index])
+
+
+def bar_steps(plan: Plan) -> int:
+    """Grid steps of a bar."""
+    return plan.meter.bar_ticks * GRID // PPQ
+
+
+def _home(key: Key) -> tuple[str, ...]:
+    """A piece opens on its tonic, so that its key is heard from the start."""
+    return _FUNCTIONS["minor" if key.mode == "minor" else "major"]
+
+
+def _energies(plan: Plan) -> dict[int, int]:
+    """The energy class of every bar: that of the fullest section its material has."""
+    energies = {}
+    for index, name in enumerate(plan.materials):
+        highest = max(s.energy for s in plan.sections if s.material == name)
+        for bar in range(MATERIAL_BARS):
+            energies[index * MATERIAL_BARS + bar] = class_of(highest, tokens.ENERGY_EDGES)
+    return energies
+
+
+def _reference(key: Key, style: Style, brief: Brief) -> int:
+    """The tonic that puts the melody in the middle of its register, higher when the Brief is bright."""
+    middle = (style.melody.low + style.melody.high) / 2 - 7 + 8 * (brief.brightness - 0.5)
+    return min(range(24, 96), key=lambda pitch: ((pitch - key.tonic) % 12 != 0, abs(pitch - middle)))
+
+
+def _echo(bars: int, seed: int) -> dict[int, int]:
+    """Bars that repeat an earlier rhythm, so that a tune has motifs: the second half of a phrase answers the first."""
+    rng = stream(seed, "echo")
+    echo = {}
+    for phrase in range(0, bars, MATERIAL_BARS):
+        if rng.random() < 0.8:
+            echo[phrase + 2] = phrase
+        for bar in (4, 5):
+            echo[phrase + bar] = phrase + bar - 4
+        if rng.random() < 0.5:
+            echo[phrase + 6] = phrase + 2
+    return echo
+
+
+def _lead(music: tuple[Bar, ...], frame: Frame, plan: Plan, brief: Brief, style: Style) -> Lead:
+    key = Key.parse(brief.key)
+    bars = tuple(
+        replace(bar, chords=tuple(colour(chord, frame.tonic, style, brief.complexity) for chord in bar.chords))
+        for bar in music
+    )
+    names = plan.materials
+    return Lead(key, {name: bars[i * MATERIAL_BARS : (i + 1) * MATERIAL_BARS] for i, name in enumerate(names)})

@@ -1,0 +1,50 @@
+"""The last step to a listener: an MP3 that measures right after it is decoded again.
+
+Lossy coding moves loudness and peaks; so the file is decoded, measured, corrected and coded again, at most twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from generator.measure.loudness import integrated_lufs, true_peak_dbtp
+from generator.produce.encode import Tags, decode, encode_mp3
+from generator.produce.master import CODEC_LOSS_LU, HEADROOM_DB, to_target
+from generator.produce.settings import Master
+
+_ROUNDS = 3
+_CLOSE_LU = 0.3
+_METER_DB = 0.12  # other meters interpolate otherwise and read a peak that much higher
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredAudio:
+    """The decoded MP3 as a listener hears it, [2, n] at `rate`, and what it measures."""
+
+    audio: Tensor
+    rate: int
+    integrated_lufs: float
+    true_peak_dbtp: float
+    rounds: int
+
+
+def deliver_mp3(audio: Tensor, path: Path, tags: Tags, cover: Path | None, settings: Master) -> DeliveredAudio:
+    """Encode a mastered piece [2, n] so that the decoded file meets target and ceiling. Raises EncodeError."""
+    sound = audio
+    target, ceiling = settings.target_lufs + CODEC_LOSS_LU, settings.ceiling_dbtp - HEADROOM_DB
+    for rounds in range(1, _ROUNDS + 1):
+        encode_mp3(sound, path, tags, cover)
+        heard, rate = decode(path)
+        loudness, peak = integrated_lufs(heard, rate), true_peak_dbtp(heard)
+        over = peak - (settings.ceiling_dbtp - _METER_DB)
+        off = settings.target_lufs - loudness
+        if (over <= 0 and abs(off) <= _CLOSE_LU) or rounds == _ROUNDS or loudness < -100:
+            break
+        target += off
+        if over > 0:
+            ceiling -= over + 0.1
+        sound = to_target(audio, target, ceiling)
+    return DeliveredAudio(heard, rate, loudness, peak, rounds)

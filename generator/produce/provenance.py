@@ -1,0 +1,83 @@
+"""Where a piece comes from, for machines to read: versions, weights, seed, brief, corpora, files, and that an AI
+made it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from generator.brief import Brief
+
+AI_NOTICE = "This music was composed and produced by an artificial intelligence (Tunesmith)."
+DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+"""The IPTC's term for media made by a trained model."""
+
+_PACKAGES = ("tunesmith", "torch", "numpy", "scipy", "pydub", "pyloudnorm", "pillow")
+
+
+def comment(seed: int) -> str:
+    """The comment written into the file's tags."""
+    return f"{AI_NOTICE} Seed {seed}."
+
+
+def provenance(
+    brief: Brief,
+    track_id: str,
+    weights_card: Mapping[str, Any],
+    files: Mapping[str, str | list[str]],
+    *,
+    folder: Path | None = None,
+    soundfont: Path | None = None,
+    made_at: datetime | None = None,
+) -> dict[str, Any]:
+    """JSON values that name everything a piece was made from.
+
+    `weights_card` is the model's own card; its `sha256`, `version` and `corpora` (with licences) are kept.
+    `files` are paths relative to `folder`; where the folder is given, each file's SHA-256 and size are noted.
+    """
+    return {
+        "track_id": track_id,
+        "made_at": (made_at or datetime.now(UTC)).isoformat(timespec="seconds"),
+        "ai_generated": True,
+        "notice": AI_NOTICE,
+        "digital_source_type": DIGITAL_SOURCE_TYPE,
+        "generator": {name: _version(name) for name in _PACKAGES} | {"python": platform.python_version()},
+        "weights": {key: value for key, value in weights_card.items() if key != "corpora"},
+        "corpora": weights_card.get("corpora", []),
+        "sounds": {"soundfont": soundfont.name, "sha256": _digest(soundfont)}
+        if soundfont is not None
+        else {"soundfont": None, "instruments": "synthesised"},
+        "seed": brief.seed,
+        "brief": brief.to_dict(),
+        "files": {
+            kind: [_described(name, folder) for name in entry] if isinstance(entry, list) else _described(entry, folder)
+            for kind, entry in files.items()
+        },
+    }
+
+
+def _described(name: str, folder: Path | None) -> dict[str, Any]:
+    path = None if folder is None else folder / name
+    if path is None or not path.is_file():
+        return {"name": name}
+    return {"name": name, "sha256": _digest(path), "bytes": path.stat().st_size}
+
+
+def _digest(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,84 @@
+"""Band-limited oscillators for batches of notes.
+
+A wave is one cycle built from exactly the harmonics that fit below 19 kHz at its pitch, so it cannot alias; it is
+read by a 64-bit fixed-point phase, so the pitch is exact however long the note. Knows nothing of voices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from generator.render.timing import SAMPLE_RATE
+
+_TABLE_BITS = 12
+_PHASE_BITS = 40
+_SIZE = 1 << _TABLE_BITS
+_MASK = (1 << _PHASE_BITS) - 1
+_TOP_HZ = 19000.0
+
+
+def pitch_hz(pitch: Tensor) -> Tensor:
+    """MIDI pitches to frequencies, A4 = 440 Hz."""
+    return 440.0 * torch.exp2((pitch.double() - 69.0) / 12.0)
+
+
+def harmonic_levels(shape: str | Sequence[float], count: int) -> Tensor:
+    """Signed sine amplitudes of harmonics 1 … count of a shape, or of a list of levels."""
+    k = torch.arange(1, count + 1, dtype=torch.float64)
+    odd = (k % 2 == 1).double()
+    if not isinstance(shape, str):
+        given = torch.tensor(list(shape)[:count], dtype=torch.float64)
+        return torch.nn.functional.pad(given, (0, count - len(given)))
+    if shape == "saw":
+        return (2 / math.pi) / k
+    if shape == "square":
+        return odd * (4 / math.pi) / k
+    if shape == "triangle":
+        return odd * (8 / math.pi**2) / k**2 * torch.where(k % 4 == 1, 1.0, -1.0)
+    return (k == 1).double()
+
+
+def tables(shape: str | Sequence[float], hertz: Tensor) -> Tensor:
+    """One cycle for every frequency [B] -> [B, 4096]."""
+    limits = (_TOP_HZ / hertz.cpu()).floor().clamp(1, _SIZE // 4).long()
+    levels = harmonic_levels(shape, int(limits.max()))
+    keep = torch.arange(1, len(levels) + 1)[None, :] <= limits[:, None]
+    spectrum = torch.zeros(len(hertz), _SIZE // 2 + 1, dtype=torch.complex128)
+    spectrum[:, 1 : len(levels) + 1] = -0.5j * _SIZE * levels * keep
+    cycle: Tensor = torch.fft.irfft(spectrum, n=_SIZE)
+    return cycle.float().to(hertz.device)
+
+
+def phase(hertz: Tensor, start: Tensor, length: int, bend: Tensor | None = None) -> Tensor:
+    """Fixed-point phase [B, length] at frequencies [B], from `start` [B] cycles, bent by `bend` [B, length] cycles."""
+    step = (hertz.double() / SAMPLE_RATE * 2.0**_PHASE_BITS).round().long()
+    first = (start.double() * 2.0**_PHASE_BITS).long()
+    out = step[:, None] * torch.arange(length, device=hertz.device)
+    out += first[:, None]
+    if bend is not None:
+        out += (bend * 2.0**24).long() << (_PHASE_BITS - 24)
+    return out & _MASK
+
+
+def cycles(fixed: Tensor) -> Tensor:
+    """Fixed-point phase to float32 cycles in [0, 1)."""
+    return (fixed >> (_PHASE_BITS - 24)).float() * 2.0**-24
+
+
+def sine(hertz: Tensor, start: Tensor, length: int) -> Tensor:
+    """Pure tones [B, length]."""
+    return torch.sin(cycles(phase(hertz, start, length)) * (2 * math.pi))
+
+
+def read(waves: Tensor, fixed: Tensor) -> Tensor:
+    """Read tables [B, 4096] at fixed-point phases [B, n] with straight-line interpolation."""
+    rows = len(waves)
+    index = fixed >> (_PHASE_BITS - _TABLE_BITS)
+    index += torch.arange(rows, device=waves.device)[:, None] * _SIZE
+    rest = (fixed >> (_PHASE_BITS - _TABLE_BITS - 20) & 0xFFFFF).float() * 2.0**-20
+    rise = torch.roll(waves, -1, dims=1) - waves
+    return torch.addcmul(torch.take(waves, index), torch.take(rise, index), rest)

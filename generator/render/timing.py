@@ -1,0 +1,52 @@
+"""From ticks to samples: a part's notes as events on the sample clock. Knows nothing of sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.score import Part, Score
+
+SAMPLE_RATE = 44100
+TAIL_S = 1.25
+"""Seconds after the last bar in which releases and the room ring out; fixed, so that a plan knows its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One note as played: `start` and `length` in samples."""
+
+    start: int
+    length: int
+    pitch: int
+    velocity: int
+
+
+def total_samples(score: Score) -> int:
+    """Length of every stem of a score."""
+    return round((score.length_s + TAIL_S) * SAMPLE_RATE)
+
+
+def events(score: Score, part: Part) -> tuple[Event, ...]:
+    """The part's notes in order of time, microtiming applied; nothing starts before 0 or lasts under 10 ms."""
+    if not part.notes:
+        return ()
+    onsets = np.array([note.onset + note.micro for note in part.notes], dtype=np.float64)
+    ends = np.array([note.end + note.micro for note in part.notes], dtype=np.float64)
+    starts = np.maximum(_seconds(score, onsets), 0.0)
+    lengths = np.maximum(_seconds(score, ends) - starts, 0.01)
+    played = [
+        Event(round(start * SAMPLE_RATE), round(length * SAMPLE_RATE), note.pitch, min(max(note.velocity, 1), 127))
+        for start, length, note in zip(starts.tolist(), lengths.tolist(), part.notes, strict=True)
+    ]
+    return tuple(sorted(played, key=lambda event: (event.start, event.pitch)))
+
+
+def _seconds(score: Score, ticks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`score.seconds_at` for many ticks: straight lines between the tempo changes."""
+    last = score.tempos[-1].tick
+    knots = [float(change.tick) for change in score.tempos] + [float(max(score.end_tick, last) + 1_000_000)]
+    seconds = [score.seconds_at(knot) for knot in knots]
+    return np.interp(ticks, knots, seconds)

@@ -1,0 +1,200 @@
+"""Plays synthesiser voices: loads their data, computes every distinct note once and places it.
+
+A note is computed once for its pitch, length (to 10 ms), loudness step and variant; variants differ in phase and
+noise, so that repeated notes are not copies of each other.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Protocol
+
+import numpy as np
+import torch
+from pydantic import Field, TypeAdapter
+from torch import Tensor
+
+from generator.errors import SoundError
+from generator.render import drums
+from generator.render.notes import Notes
+from generator.render.struck import Fm, Partials, PluckedString
+from generator.render.subtractive import Subtractive
+from generator.render.timing import SAMPLE_RATE, Event
+from generator.render.vinyl import record_noise
+from generator.seeds import stream as random_stream
+
+Voice = Annotated[Subtractive | Fm | Partials | PluckedString, Field(discriminator="kind")]
+
+_BATCH_SAMPLES = 1 << 20
+_LENGTH_STEP = SAMPLE_RATE // 100
+_LOUDNESS_STEPS = 6
+_LONGEST_S = 40.0
+_DRUM_VARIANTS = 3
+_CHANCES = 24
+_CHOKE = SAMPLE_RATE // 25
+_FADE = SAMPLE_RATE // 200
+VINYL = "vinyl"
+
+
+class _Playable(Protocol):
+    def sound(self, notes: Notes) -> Tensor: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A distinct sound: what it is played on, pitch, samples held and in all, loudness step, variant."""
+
+    pitch: int
+    held: int
+    length: int
+    step: int
+    variant: int
+
+
+@cache
+def voices() -> dict[str, Voice]:
+    """Every melodic voice by name."""
+    raw = tomllib.loads(files(__package__).joinpath("voices.toml").read_text("utf-8"))
+    return TypeAdapter(dict[str, Voice]).validate_python(raw)
+
+
+def perform(voice: str, played: Sequence[Event], total: int, *, stream: str, seed: int, device: torch.device) -> Tensor:
+    """A stem [2, total] of the events on a voice or synthesised kit; `stream` names its randomness.
+
+    Raises SoundError when there is no such voice.
+    """
+    stem = torch.zeros(2, total, device=device)
+    if not played:
+        return stem
+    if voice == VINYL:
+        return _record(stem, played, stream, seed)
+    if voice in drums.kits():
+        for name, (sound, strokes) in sorted(_strokes(drums.kits()[voice], played).items()):
+            length = round(sound.length_s * SAMPLE_RATE)
+            _play(
+                stem, sound, strokes, _Extent(length, 0, held_by_note=False), f"{stream}/{name}", seed, _DRUM_VARIANTS
+            )
+        return stem
+    if voice not in voices():
+        raise SoundError(f"There is no voice called “{voice}”.")
+    model = voices()[voice]
+    extent = _Extent(round(_LONGEST_S * SAMPLE_RATE), round(1.05 * model.release_s * SAMPLE_RATE), held_by_note=True)
+    _play(stem, model, [_Stroke(event) for event in played], extent, stream, seed, model.variants)
+    return stem
+
+
+@dataclass(frozen=True, slots=True)
+class _Stroke:
+    """An event and the sample after its start at which another sound chokes it."""
+
+    event: Event
+    choke: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """How long notes sound: at most `longest` plus `release`; drums always their full length."""
+
+    longest: int
+    release: int
+    held_by_note: bool
+
+    def held(self, event: Event) -> int:
+        steps = max(-(-event.length // _LENGTH_STEP), 1)
+        return min(steps * _LENGTH_STEP, self.longest) if self.held_by_note else self.longest
+
+
+def _strokes(kit: dict[str, drums.Sound], played: Sequence[Event]) -> dict[str, tuple[drums.Sound, list[_Stroke]]]:
+    """The events of every piece of the kit, with what chokes them."""
+    starts: dict[str, list[int]] = {}
+    for event in played:
+        starts.setdefault(drums.piece(event.pitch), []).append(event.start)
+    strokes: dict[str, tuple[drums.Sound, list[_Stroke]]] = {}
+    for event in played:
+        name = drums.piece(event.pitch)
+        chokers = [at for other in drums.CHOKED_BY.get(name, ()) for at in starts.get(other, []) if at > event.start]
+        choke = min(chokers) - event.start if chokers else None
+        strokes.setdefault(name, (kit[name], []))[1].append(_Stroke(event, choke))
+    return strokes
+
+
+def _play(
+    stem: Tensor, model: _Playable, strokes: Sequence[_Stroke], extent: _Extent, stream: str, seed: int, variants: int
+) -> None:
+    """Compute the distinct notes in batches of similar length and add every stroke to the stem."""
+    places: dict[_Key, list[_Stroke]] = {}
+    turns: Counter[tuple[int, int]] = Counter()
+    for stroke in strokes:
+        event = stroke.event
+        held = extent.held(event)
+        step = -(-event.velocity * _LOUDNESS_STEPS // 127)
+        variant = turns[event.pitch, held] % variants
+        turns[event.pitch, held] += 1
+        places.setdefault(_Key(event.pitch, held, held + extent.release, step, variant), []).append(stroke)
+    noise = torch.from_numpy(
+        random_stream(seed, f"noise/{stream}").standard_normal(
+            max(key.length for key in places) + 2 * SAMPLE_RATE, dtype=np.float32
+        )
+    ).to(stem.device)
+    fade = torch.linspace(1.0, 0.0, _FADE, device=stem.device)
+    for batch in _batches(list(places)):
+        sounds = model.sound(_notes(batch, noise, stream, seed))
+        for key, sound in zip(batch, sounds, strict=True):
+            whole = sound[:, : key.length].clone()
+            whole[:, -_FADE:] *= fade[-whole.shape[1] :]
+            for stroke in places[key]:
+                _place(stem, whole, stroke, (stroke.event.velocity / 127.0) ** 1.6)
+
+
+def _place(stem: Tensor, sound: Tensor, stroke: _Stroke, gain: float) -> None:
+    start = stroke.event.start
+    length = min(sound.shape[1], stem.shape[1] - start)
+    if stroke.choke is not None and stroke.choke + _CHOKE < length:
+        length = stroke.choke + _CHOKE
+        sound = sound[:, :length].clone()
+        sound[:, -_CHOKE:] *= torch.linspace(1.0, 0.0, _CHOKE, device=stem.device)
+    if length > 0:
+        stem[:, start : start + length].add_(sound[:, :length], alpha=gain)
+
+
+def _batches(keys: list[_Key]) -> Iterator[list[_Key]]:
+    batch: list[_Key] = []
+    for key in sorted(keys, key=lambda key: (key.length, key.pitch, key.step, key.variant)):
+        if batch and (len(batch) + 1) * key.length > _BATCH_SAMPLES:
+            yield batch
+            batch = []
+        batch.append(key)
+    if batch:
+        yield batch
+
+
+def _notes(batch: Sequence[_Key], noise: Tensor, stream: str, seed: int) -> Notes:
+    device = noise.device
+    chance = [random_stream(seed, f"{stream}/{key.pitch}/{key.variant}").random(_CHANCES) for key in batch]
+    return Notes(
+        pitch=torch.tensor([float(key.pitch) for key in batch], device=device),
+        velocity=torch.tensor([key.step / _LOUDNESS_STEPS for key in batch], device=device),
+        off_s=torch.tensor([key.held / SAMPLE_RATE for key in batch], device=device),
+        length=max(key.length for key in batch),
+        chance=torch.from_numpy(np.stack(chance)).float().to(device),
+        noise=noise,
+    )
+
+
+def _record(stem: Tensor, played: Sequence[Event], stream: str, seed: int) -> Tensor:
+    """Record noise for as long as the notes last, faded in and out."""
+    noise = record_noise(stem.shape[1], seed=seed, name=stream, device=stem.device)
+    gate = torch.zeros_like(stem[0])
+    ramp = SAMPLE_RATE // 2
+    for event in played:
+        end = min(event.start + event.length, len(gate))
+        span = gate[event.start : end]
+        rise = torch.arange(1, len(span) + 1, device=stem.device) / ramp
+        swell = torch.minimum(rise, rise.flip(0)).clamp(max=1.0) * (event.velocity / 127.0)
+        gate[event.start : end] = torch.maximum(span, swell)
+    return noise * gate

@@ -1,0 +1,174 @@
+"""Symbolic music: what the composer, the arranger and the player hand to each other.
+
+Time is in ticks, `PPQ` to the quarter note. A Score is plain data; its files are in `generator.notation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from generator.brief import Key
+
+PPQ = 480
+"""Ticks per quarter note."""
+
+# Chord qualities as pitch classes above the root. The same names as in chord symbols, "" is major.
+CHORD_TONES: dict[str, tuple[int, ...]] = {
+    "": (0, 4, 7),
+    "m": (0, 3, 7),
+    "7": (0, 4, 7, 10),
+    "maj7": (0, 4, 7, 11),
+    "m7": (0, 3, 7, 10),
+    "6": (0, 4, 7, 9),
+    "m6": (0, 3, 7, 9),
+    "dim": (0, 3, 6),
+    "dim7": (0, 3, 6, 9),
+    "m7b5": (0, 3, 6, 10),
+    "aug": (0, 4, 8),
+    "sus4": (0, 5, 7),
+    "7sus4": (0, 5, 7, 10),
+    "add9": (0, 4, 7, 2),
+    "9": (0, 4, 7, 10, 2),
+    "maj9": (0, 4, 7, 11, 2),
+    "m9": (0, 3, 7, 10, 2),
+    "13": (0, 4, 7, 10, 2, 9),
+}
+
+
+SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+FLAT_NAMES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A time signature; `beat_unit` is the denominator."""
+
+    beats: int
+    beat_unit: int
+
+    @staticmethod
+    def parse(text: str) -> Meter:
+        beats, unit = text.split("/")
+        return Meter(int(beats), int(unit))
+
+    @property
+    def bar_ticks(self) -> int:
+        return self.beats * PPQ * 4 // self.beat_unit
+
+    def __str__(self) -> str:
+        return f"{self.beats}/{self.beat_unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One note on the grid; `micro` ticks (positive = late) are added when it is played.
+
+    Drum parts use General MIDI percussion pitches (36 kick, 38 snare, 42 closed hat …).
+    """
+
+    onset: int
+    duration: int
+    pitch: int
+    velocity: int = 80
+    micro: int = 0
+
+    @property
+    def end(self) -> int:
+        return self.onset + self.duration
+
+
+@dataclass(frozen=True, slots=True)
+class Chord:
+    """A chord symbol: root pitch class, quality (a key of CHORD_TONES), bass pitch class."""
+
+    onset: int
+    duration: int
+    root: int
+    quality: str
+    bass: int | None = None
+
+    @property
+    def end(self) -> int:
+        return self.onset + self.duration
+
+    @property
+    def pitch_classes(self) -> tuple[int, ...]:
+        return tuple((self.root + tone) % 12 for tone in CHORD_TONES[self.quality])
+
+    def symbol(self, key: Key) -> str:
+        """As a musician writes it in this key: "Ebmaj7", "D7/F#"."""
+        names = FLAT_NAMES if key.fifths < 0 else SHARP_NAMES
+        over = "" if self.bass is None else f"/{names[self.bass]}"
+        return f"{names[self.root]}{self.quality}{over}"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A stretch of form. `material` names the musical idea: sections that share it share motifs."""
+
+    name: str
+    start_bar: int
+    bars: int
+    energy: float
+    material: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One instrument's notes. `name` is unique in a score, `role` says what it does
+    (melody, counter, chords, pad, bass, drums, texture), `instrument` is a name of the instrument catalogue.
+    """
+
+    name: str
+    role: str
+    instrument: str
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TempoChange:
+    tick: int
+    bpm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A whole piece. `tempos` starts at tick 0; `bpm` counts quarter notes."""
+
+    title: str
+    key: Key
+    meter: Meter
+    bars: int
+    tempos: tuple[TempoChange, ...]
+    chords: tuple[Chord, ...]
+    sections: tuple[Section, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def end_tick(self) -> int:
+        return self.bars * self.meter.bar_ticks
+
+    @property
+    def tempo_bpm(self) -> float:
+        return self.tempos[0].bpm
+
+    @property
+    def length_s(self) -> float:
+        return self.seconds_at(self.end_tick)
+
+    def seconds_at(self, tick: float) -> float:
+        """Seconds from the start to a tick, through the tempo map."""
+        seconds = 0.0
+        for current, following in zip(self.tempos, (*self.tempos[1:], None), strict=True):
+            until = tick if following is None else min(tick, following.tick)
+            if until <= current.tick and current.tick > 0:
+                break
+            seconds += (until - current.tick) / PPQ * 60.0 / current.bpm
+        return seconds
+
+    def part(self, name: str) -> Part:
+        """Raises KeyError when there is no such part."""
+        for part in self.parts:
+            if part.name == name:
+                return part
+        raise KeyError(name)

@@ -1,0 +1,251 @@
+"""From a request and a listener to a Brief: candidates inside what was asked, the taste chooses, reasons are kept.
+
+Within the asked mood and style 300 candidates are drawn; the listener's expected rating (plus a share of its
+uncertainty, scaled by novelty) picks softly among the best 16, and the chosen Brief is moved half-way towards the
+mean of its good neighbours. The probability of the pick is logged, so that choices can be judged later.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from generator.brief import TEMPO_RANGE_BPM, Brief, Key, Mood, writable_styles
+from personalization.explain import reasons
+from personalization.features import NAMES, expected_attributes, features
+from personalization.genres import STYLE_FACTS, StyleFacts, nearest_writable
+from personalization.population import PopulationModel
+from personalization.profile import Heard, Profile, summarise_plays
+from personalization.request import Request
+from personalization.rerank import make_ranker
+from personalization.taste import Taste
+from personalization.understand import Understanding, understand
+
+CANDIDATES = 300
+BEST = 16
+SOFTNESS = 0.08  # in stars: differences below it hardly matter
+STYLE_PULL = 0.25  # stars lost for each factor e by which a style suits mood and history less than the best
+DEFAULT_LENGTH_S = 60.0
+DEFAULT_NOVELTY = 0.15
+_COMMON_TONICS = (0, 2, 3, 4, 5, 7, 9, 10)
+
+# What most people agree on before anyone has rated: a piece should answer the mood it was asked for.
+_PRIOR = {
+    "mood valence × valence": 0.20, "mood valence × minor": -0.12, "mood valence × brightness": 0.05,
+    "mood arousal × arousal": 0.15, "mood arousal × tempo": 0.06, "mood arousal × density": 0.06,
+    "density²": -0.10, "complexity²": -0.08, "brightness²": -0.06,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What to compose and why. `probability` is that of this pick among all; `ranker` travels with the job."""
+
+    brief: Brief
+    why: tuple[str, ...]
+    heard: tuple[str, ...]
+    unknown: tuple[str, ...]
+    probability: float
+    ranker: dict[str, Any]
+
+
+def prior() -> PopulationModel:
+    """The population model that ships: nobody's ratings, only the agreement above."""
+    return PopulationModel.with_weights([_PRIOR.get(name, 0.0) for name in NAMES])
+
+
+def taste_of(profile: Profile) -> Taste:
+    """The posterior of a listener, from their ratings alone (never from listening histories)."""
+    taste = Taste.start(prior())
+    for rated in profile.ratings:
+        taste.update(features(rated.attributes, rated.mood), rated.stars)
+    return taste
+
+
+def propose(request: Request, profile: Profile, *, seed: int) -> Proposal:
+    """Choose a Brief. The same request, profile and seed give the same Brief.
+
+    Raises:
+        RequestError: the text asks for something impossible.
+    """
+    found = understand(request.text)
+    seed = seed if request.seed is None else request.seed
+    rng = np.random.default_rng([seed & 0xFFFFFFFF, seed >> 32, crc32(b"propose")])
+    history = summarise_plays(profile.plays)
+    styles, notices = _asked_styles(request, found)
+    mood = found.mood or _usual_mood(styles, history)
+    novelty = DEFAULT_NOVELTY if request.novelty is None else request.novelty
+    suitable = _style_weights(mood, history)
+    drawn = [_draw(request, found, styles, mood, novelty, suitable, seed, rng) for _ in range(CANDIDATES)]
+    taste = taste_of(profile)
+    pull = {} if styles else _style_pull(suitable)
+    chosen, probability = _choose(drawn, taste, mood, novelty, pull, rng)
+    return Proposal(
+        brief=chosen,
+        why=reasons(request, found, chosen, profile, history, asked_style=bool(styles)),
+        heard=(*found.heard, *notices),
+        unknown=found.unknown,
+        probability=probability,
+        ranker=make_ranker(taste, mood),
+    )
+
+
+def _asked_styles(request: Request, found: Understanding) -> tuple[dict[str, float], tuple[str, ...]]:
+    """The style mixture asked for, in styles that can be written, and a notice for each that cannot yet."""
+    asked = {name: 1.0 / len(request.styles) for name in request.styles} if request.styles else found.styles
+    mixture: dict[str, float] = {}
+    notices = []
+    for name, weight in asked.items():
+        near = nearest_writable(name)
+        if near != name:
+            label = STYLE_FACTS[name].label
+            notices.append(f"{label} is not written yet, so the nearest style, {STYLE_FACTS[near].label}")
+        mixture[near] = mixture.get(near, 0.0) + weight
+    return mixture, tuple(notices)
+
+
+def _usual_mood(styles: dict[str, float], history: Heard) -> Mood:
+    """Without a mood word, the mood that is usual for the asked or most heard style."""
+    weights = styles or history.styles or {"lofi": 1.0}
+    total = sum(weights.values())
+    valence = sum(STYLE_FACTS[name].valence * weight for name, weight in weights.items()) / total
+    arousal = sum(STYLE_FACTS[name].arousal * weight for name, weight in weights.items()) / total
+    return Mood(round(valence, 3), round(arousal, 3))
+
+
+def _draw(
+    request: Request,
+    found: Understanding,
+    styles: dict[str, float],
+    mood: Mood,
+    novelty: float,
+    suitable: dict[str, float],
+    seed: int,
+    rng: np.random.Generator,
+) -> Brief:
+    """One candidate inside what was asked. Novelty widens the draw."""
+    mixture = styles or {_draw_style(suitable, rng): 1.0}
+    facts = STYLE_FACTS[max(mixture, key=lambda name: mixture[name])]
+    wide = 0.6 + 1.6 * novelty
+
+    def around(middle: float, spread: float) -> float:
+        return float(np.clip(middle + rng.normal(0.0, spread * wide), 0.02, 0.98))
+
+    livelier = mood.arousal - facts.arousal
+    felt = Mood(_near(mood.valence, 0.08 * wide, rng), _near(mood.arousal, 0.08 * wide, rng), mood.words)
+    return Brief(
+        styles=tuple(sorted(mixture.items(), key=lambda pair: -pair[1])),
+        mood=felt,
+        tempo_bpm=_tempo(request, found, facts, livelier, wide, rng),
+        key=_key(request, found, facts, mood, rng),
+        meter=request.meter or found.meter or "4/4",
+        length_s=request.length_s or found.length_s or DEFAULT_LENGTH_S,
+        seed=seed,
+        density=around(facts.density + 0.18 * livelier, 0.12),
+        complexity=around(facts.complexity, 0.12),
+        brightness=around(facts.brightness + 0.15 * (mood.valence - facts.valence), 0.10),
+        acousticness=around(facts.acousticness, 0.18),
+        swing=facts.swing,
+        novelty=novelty,
+        instruments_wanted=found.wanted,
+        instruments_unwanted=found.unwanted,
+        text=request.text.strip(),
+    )
+
+
+def _near(value: float, spread: float, rng: np.random.Generator) -> float:
+    return float(np.clip(value + rng.normal(0.0, spread), -1.0, 1.0))
+
+
+def _style_weights(mood: Mood, history: Heard) -> dict[str, float]:
+    """How well each style suits the mood, leaning to what the listener plays; every style keeps a floor."""
+    heard = dict.fromkeys(writable_styles(), 0.0)
+    for style, share in history.styles.items():
+        heard[nearest_writable(style)] += share
+    weights = {}
+    for name, share in heard.items():
+        facts = STYLE_FACTS[name]
+        distance = (facts.valence - mood.valence) ** 2 + (facts.arousal - mood.arousal) ** 2
+        weights[name] = (0.12 + share) * math.exp(-2.5 * distance) + 0.01
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
+
+
+def _draw_style(weights: dict[str, float], rng: np.random.Generator) -> str:
+    return list(weights)[int(rng.choice(len(weights), p=list(weights.values())))]
+
+
+def _style_pull(weights: dict[str, float]) -> dict[str, float]:
+    """In stars, 0 for the most suitable style and negative for the others."""
+    best = max(weights.values())
+    return {name: STYLE_PULL * math.log(weight / best) for name, weight in weights.items()}
+
+
+def _tempo(
+    request: Request, found: Understanding, facts: StyleFacts, livelier: float, wide: float, rng: np.random.Generator
+) -> float:
+    drift = rng.normal(0.0, 0.07 * wide)  # drawn also when unused, so that other draws do not move
+    asked = request.tempo_bpm or found.tempo_bpm
+    if asked:
+        return float(asked)
+    tempo = facts.tempo * math.exp(0.22 * livelier + drift)
+    tempo = min(facts.tempo_high, max(facts.tempo_low, tempo)) * found.pace
+    low, high = TEMPO_RANGE_BPM
+    return round(min(high, max(low, tempo)), 1)
+
+
+def _key(request: Request, found: Understanding, facts: StyleFacts, mood: Mood, rng: np.random.Generator) -> str:
+    tonic = _COMMON_TONICS[int(rng.integers(len(_COMMON_TONICS)))]
+    chance = 1 / (1 + math.exp(2.6 * (mood.valence - facts.valence)) * (1 - facts.minor) / facts.minor)
+    minor = rng.random() < chance
+    asked = request.key or found.key
+    if asked:
+        return str(Key.parse(asked))
+    mode = found.mode or ("minor" if minor else "major")
+    return str(Key(tonic, mode))
+
+
+def _choose(
+    drawn: Sequence[Brief],
+    taste: Taste,
+    mood: Mood,
+    novelty: float,
+    pull: dict[str, float],
+    rng: np.random.Generator,
+) -> tuple[Brief, float]:
+    """A soft pick among the best; the probability is that of the candidate picked."""
+    mean, spread = taste.predict(np.stack([features(expected_attributes(brief), mood) for brief in drawn]))
+    value = mean + 0.6 * novelty * spread + np.array([pull.get(brief.style, 0.0) for brief in drawn])
+    best = np.argsort(-value, kind="stable")[:BEST]
+    weights = np.exp((value[best] - value[best[0]]) / SOFTNESS)
+    weights /= weights.sum()
+    pick = int(rng.choice(len(best), p=weights))
+    chosen = drawn[int(best[pick])]
+    return _toward_neighbours(chosen, [drawn[int(i)] for i in best], weights), float(weights[pick])
+
+
+def _toward_neighbours(chosen: Brief, good: Sequence[Brief], weights: np.ndarray) -> Brief:
+    """Half-way to the weighted mean of the good candidates of the same style and mode."""
+    alike = [
+        (brief, float(weight)) for brief, weight in zip(good, weights, strict=True)
+        if brief.style == chosen.style and brief.key.split()[1] == chosen.key.split()[1]
+    ]  # fmt: skip
+    total = sum(weight for _, weight in alike)
+
+    def half_way(name: str) -> float:
+        mean = sum(weight * float(getattr(brief, name)) for brief, weight in alike) / total
+        return 0.5 * float(getattr(chosen, name)) + 0.5 * mean
+
+    return replace(
+        chosen,
+        tempo_bpm=round(half_way("tempo_bpm"), 1),
+        density=round(half_way("density"), 4),
+        complexity=round(half_way("complexity"), 4),
+        brightness=round(half_way("brightness"), 4),
+        acousticness=round(half_way("acousticness"), 4),
+    )

@@ -1,0 +1,38 @@
+"""Score finished takes for one listener, in a process that knows nothing else of them.
+
+The ranker is a plain dictionary that travels with the job: the listener's expected rating is linear in the features,
+so its weights are all that is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from generator.brief import Attributes, Mood
+from personalization.features import SIZE, features
+from personalization.taste import Taste
+
+
+def make_ranker(taste: Taste, mood: Mood) -> dict[str, Any]:
+    """JSON values that `load_ranker` turns into a scoring function."""
+    population = taste.population
+    weights = population.weights if population.weights.size else np.zeros(SIZE)
+    bias = population.mean
+    if taste.mean.size:
+        weights = weights + taste.trust * taste.mean[:-1]
+        bias += taste.trust * float(taste.mean[-1])
+    return {"weights": [round(float(w), 6) for w in weights], "bias": bias, "mood": [mood.valence, mood.arousal]}
+
+
+def load_ranker(state: dict[str, Any]) -> Callable[[Sequence[Attributes]], list[float]]:
+    """A function from measured attributes of takes to this listener's expected ratings."""
+    weights, bias = np.asarray(state["weights"], dtype=np.float64), float(state["bias"])
+    mood = Mood(*state["mood"])
+
+    def rank(takes: Sequence[Attributes]) -> list[float]:
+        return [float(features(take, mood) @ weights + bias) for take in takes]
+
+    return rank

@@ -1,0 +1,1 @@
+"""Stand-ins for the world outside, used by the tests."""

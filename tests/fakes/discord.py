@@ -1,0 +1,622 @@
+"""A loopback Discord: enough REST and gateway on 127.0.0.1 for the real discord.py client to log in to.
+
+Faithful where the library is picky: bodies are `application/json` without a charset, callbacks answer with the
+created message when asked `?with_response=1`, interaction routes take no bot token, every interaction carries
+`attachment_size_limit`, a rate limit carries `Via`, and missed events are replayed on RESUME.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import unquote
+
+import aiohttp
+import discord.gateway
+import discord.http
+import yarl
+from aiohttp import web
+
+TOKEN = "loopback-token-0123456789abcdef"
+APP_ID = 900000000000000001
+BOT_ID = 900000000000000002
+GUILD_ID = 800000000000000001
+CHANNEL_ID = 700000000000000001
+DM_ID = 700000000000000009
+USER_ID = 600000000000000001
+_EPOCH_MS = 1420070400000
+JSON = dict[str, Any]
+
+
+class Snowflakes:
+    """Ids made now, in order, as Discord makes them."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def make(self, age_s: float = 0.0) -> str:
+        self._number += 1
+        return str((int((time.time() - age_s) * 1000) - _EPOCH_MS) << 22 | self._number)
+
+
+@dataclass
+class Message:
+    id: str
+    channel_id: str
+    author: JSON
+    content: str = ""
+    embeds: list[JSON] = field(default_factory=list)
+    attachments: list[JSON] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+    reactions: dict[str, list[str]] = field(default_factory=dict)
+    nonce: str | None = None
+    flags: int = 0
+    edits: list[tuple[float, JSON]] = field(default_factory=list)
+
+    def payload(self) -> JSON:
+        return {
+            "id": self.id,
+            "channel_id": self.channel_id,
+            "author": self.author,
+            "content": self.content,
+            "embeds": self.embeds,
+            "attachments": self.attachments,
+            "reactions": [
+                {
+                    "emoji": {"id": None, "name": emoji},
+                    "count": len(users),
+                    "count_details": {"burst": 0, "normal": len(users)},
+                    "me": str(BOT_ID) in users,
+                    "me_burst": False,
+                    "burst_colors": [],
+                }
+                for emoji, users in self.reactions.items()
+            ],
+            "timestamp": "2026-01-01T00:00:00+00:00",
+            "edited_timestamp": None,
+            "tts": False,
+            "mention_everyone": False,
+            "mentions": [],
+            "mention_roles": [],
+            "pinned": False,
+            "type": 0,
+            "flags": self.flags,
+        }
+
+
+@dataclass
+class Asked:
+    """One interaction as a test sees it."""
+
+    id: str
+    token: str
+    payload: JSON
+    sent_at: float
+    acks: list[JSON] = field(default_factory=list)
+    acked_at: float | None = None
+    message: Message | None = None
+    expired: bool = False
+
+    @property
+    def ack_s(self) -> float:
+        assert self.acked_at is not None
+        return self.acked_at - self.sent_at
+
+
+@dataclass
+class Fault:
+    """The next `times` requests whose "METHOD path" matches get this answer, before (or after) they take effect."""
+
+    pattern: str
+    status: int
+    body: JSON
+    times: int = 1
+    headers: dict[str, str] = field(default_factory=dict)
+    after: bool = False
+
+
+class FakeDiscord:
+    """Start with `async with`; point the library at it with `patch`."""
+
+    def __init__(self) -> None:
+        self.ids = Snowflakes()
+        self.bot: JSON = _user(BOT_ID, "tunesmith", bot=True)
+        self.commands: list[JSON] = []
+        self.syncs = 0
+        self.messages: dict[str, Message] = {}
+        self.asked: dict[str, Asked] = {}
+        self.requests: list[tuple[str, str, JSON | None]] = []
+        self.authorizations: list[tuple[str, str | None]] = []
+        self.faults: list[Fault] = []
+        self.identifies: list[JSON] = []
+        self.welcomes = 0
+        self.resumes = 0
+        self.closes: list[int | None] = []
+        self.changed = asyncio.Event()
+        self._socket: web.WebSocketResponse | None = None
+        self._events: list[JSON] = []
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=64 * 2**20)
+        app.router.add_get("/gateway", self._gateway)
+        app.router.add_route("*", "/api/v10/{rest:.*}", self._rest)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._socket is not None and not self._socket.closed:
+            await self._socket.close()
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api/v10"
+
+    @property
+    def gateway_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/gateway"
+
+    def patch(self, monkeypatch: Any) -> None:
+        monkeypatch.setattr(discord.http.Route, "BASE", self.base)
+        monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(self.gateway_url))
+
+    # What people do -----------------------------------------------------------------------------
+
+    async def slash(self, name: str, *, user: int = USER_ID, place: str = "guild", **options: Any) -> Asked:
+        """Somebody sends a slash command; `place` is guild, dm or foreign (a guild the bot is not in)."""
+        data = {
+            "id": "1",
+            "name": name,
+            "type": 1,
+            "options": [{"name": key, "type": _option_type(value), "value": value} for key, value in options.items()],
+        }
+        return await self._interact(2, data, user, place)
+
+    async def autocomplete(self, name: str, focused: str, typed: str) -> list[str]:
+        options = [{"name": focused, "type": 3, "value": typed, "focused": True}]
+        asked = await self._interact(4, {"id": "1", "name": name, "type": 1, "options": options}, USER_ID, "guild")
+        await self.until(lambda: asked.acks)
+        assert asked.acks[0]["type"] == 8
+        return [choice["name"] for choice in asked.acks[0]["data"]["choices"]]
+
+    async def replay(self, asked: Asked) -> None:
+        """The same INTERACTION_CREATE once more, as RESUME does."""
+        await self.dispatch("INTERACTION_CREATE", asked.payload)
+
+    async def react(self, message: Message, emoji: str, user: int = USER_ID, *, silent: bool = False) -> None:
+        """`silent`: it happened, but the gateway did not tell (the bot was away)."""
+        users = message.reactions.setdefault(emoji, [])
+        if str(user) not in users:
+            users.append(str(user))
+        if not silent:
+            await self.dispatch("MESSAGE_REACTION_ADD", _reaction(message, emoji, user) | _author(message))
+
+    async def unreact(self, message: Message, emoji: str, user: int = USER_ID, *, silent: bool = False) -> None:
+        message.reactions[emoji].remove(str(user))
+        if not silent:
+            await self.dispatch("MESSAGE_REACTION_REMOVE", _reaction(message, emoji, user))
+
+    async def drop(self) -> None:
+        """The connection breaks without a goodbye."""
+        assert self._socket is not None
+        await self._socket.close(code=4000)
+
+    async def until(self, condition: Callable[[], Any], timeout_s: float = 20.0) -> None:
+        """Wait for something to become true of this Discord."""
+        async with asyncio.timeout(timeout_s):
+            while not condition():
+                self.changed.clear()
+                try:
+                    async with asyncio.timeout(0.05):
+                        await self.changed.wait()
+                except TimeoutError:
+                    continue
+
+    def tracks(self) -> list[Message]:
+        """Messages that carry an MP3."""
+        return [message for message in self.messages.values() if mp3_of(message) is not None]
+
+    # Gateway ------------------------------------------------------------------------------------
+
+    async def dispatch(self, event: str, data: JSON) -> None:
+        self._events.append({"op": 0, "t": event, "s": len(self._events) + 1, "d": data})
+        if self._socket is not None and not self._socket.closed:
+            await self._socket.send_str(json.dumps(self._events[-1]))
+
+    async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str(json.dumps({"op": 10, "d": {"heartbeat_interval": 41250}}))
+        async for frame in socket:
+            if frame.type is not aiohttp.WSMsgType.TEXT:
+                break
+            message = json.loads(frame.data)
+            match message["op"]:
+                case 1:
+                    await socket.send_str(json.dumps({"op": 11}))
+                case 2:
+                    self._socket = socket
+                    self.identifies.append(message["d"])
+                    await self._welcome()
+                case 6:
+                    self._socket = socket
+                    self.resumes += 1
+                    for event in self._events[message["d"]["seq"] :]:
+                        await socket.send_str(json.dumps(event))
+                    await self.dispatch("RESUMED", {})
+            self.changed.set()
+        self.closes.append(socket.close_code)
+        self.changed.set()
+        return socket
+
+    async def _welcome(self) -> None:
+        self._events = []
+        guild = {"id": str(GUILD_ID), "unavailable": True}
+        await self.dispatch(
+            "READY",
+            {
+                "v": 10,
+                "user": self.bot,
+                "guilds": [guild],
+                "session_id": "session",
+                "resume_gateway_url": self.gateway_url,
+                "application": {"id": str(APP_ID), "flags": 0},
+            },
+        )
+        await self.dispatch("GUILD_CREATE", _guild())
+        self.welcomes += 1
+
+    async def _interact(self, kind: int, data: JSON, user: int, place: str) -> Asked:
+        identity = self.ids.make()
+        payload: JSON = {
+            "id": identity,
+            "application_id": str(APP_ID),
+            "type": kind,
+            "token": f"interaction-token-{identity}",
+            "version": 1,
+            "data": data,
+            "locale": "en-US",
+            "entitlements": [],
+            "attachment_size_limit": 10 * 2**20,
+            "authorizing_integration_owners": {"0": str(GUILD_ID)},
+            "context": 0,
+            "app_permissions": "277025770560",
+        }
+        person = _user(user, "ada")
+        if place == "dm":
+            payload |= {
+                "user": person,
+                "channel": {"id": str(DM_ID), "type": 1, "recipients": [person]},
+                "channel_id": str(DM_ID),
+                "context": 1,
+                "authorizing_integration_owners": {"0": "0"},
+            }
+        else:
+            payload |= {
+                "guild_id": str(GUILD_ID),
+                "guild": {"id": str(GUILD_ID), "features": [], "locale": "en-US"},
+                "channel": _channel(),
+                "channel_id": str(CHANNEL_ID),
+                "member": _member(person),
+            }
+        if place == "foreign":
+            payload["authorizing_integration_owners"] = {"1": str(user)}
+        asked = Asked(identity, payload["token"], payload, time.monotonic())
+        self.asked[asked.token] = asked
+        await self.dispatch("INTERACTION_CREATE", payload)
+        return asked
+
+    # REST ---------------------------------------------------------------------------------------
+
+    async def _rest(self, request: web.Request) -> web.Response:
+        path = unquote(request.path.removeprefix("/api/v10"))
+        body, files = await _body(request)
+        self.requests.append((request.method, path, body))
+        self.authorizations.append((path, request.headers.get("Authorization")))
+        fault = self._fault(f"{request.method} {path}")
+        if fault is not None and not fault.after:
+            return _answer(fault.body, fault.status, fault.headers)
+        for method, pattern, handler in self._routes():
+            match = re.fullmatch(pattern, path)
+            if match is not None and method == request.method:
+                by_token = path.startswith(("/interactions/", "/webhooks/"))
+                if not by_token and request.headers.get("Authorization") != f"Bot {TOKEN}":
+                    return _answer({"message": "401: Unauthorized", "code": 0}, 401)
+                answer = handler(request, body, files, *match.groups())
+                self.changed.set()
+                if fault is not None:
+                    return _answer(fault.body, fault.status, fault.headers)
+                return answer
+        return _answer({"message": f"404: {request.method} {path}", "code": 0}, 404)
+
+    def _fault(self, line: str) -> Fault | None:
+        for fault in self.faults:
+            if fault.times > 0 and re.search(fault.pattern, line):
+                fault.times -= 1
+                return fault
+        return None
+
+    def _routes(self) -> Iterator[tuple[str, str, Callable[..., web.Response]]]:
+        yield "GET", r"/users/@me", lambda *_: _answer(self.bot)
+        yield "GET", r"/oauth2/applications/@me", lambda *_: _answer(_application())
+        yield "PUT", r"/applications/\d+/commands", self._sync
+        yield "POST", r"/interactions/(\d+)/([^/]+)/callback", self._callback
+        yield "GET", r"/webhooks/\d+/([^/]+)/messages/([^/]+)", self._get_original
+        yield "PATCH", r"/webhooks/\d+/([^/]+)/messages/([^/]+)", self._edit_original
+        yield "POST", r"/channels/(\d+)/messages", self._post
+        yield "GET", r"/channels/(\d+)/messages", self._list
+        yield "GET", r"/channels/(\d+)/messages/(\d+)", self._get
+        yield "PUT", r"/channels/(\d+)/messages/(\d+)/reactions/([^/]+)/@me", self._add_reaction
+        yield "GET", r"/channels/(\d+)/messages/(\d+)/reactions/([^/]+)", self._reaction_users
+
+    def _sync(self, _request: Any, body: Any, *_: Any) -> web.Response:
+        self.commands = body
+        self.syncs += 1
+        return _answer([_registered(command, number) for number, command in enumerate(body, start=1)])
+
+    def _callback(self, request: web.Request, body: Any, _files: Any, _id: str, token: str) -> web.Response:
+        asked = self.asked[token]
+        if asked.acks:
+            return _answer({"message": "Interaction has already been acknowledged.", "code": 40060}, 400)
+        if asked.expired:
+            return _answer({"message": "Unknown interaction", "code": 10062}, 404)
+        asked.acks.append(body)
+        asked.acked_at = time.monotonic()
+        resource: JSON = {"type": body["type"]}
+        if body["type"] in {4, 5}:
+            channel = str(asked.payload["channel_id"])
+            data = body.get("data") or {}
+            asked.message = Message(self.ids.make(), channel, self.bot, data.get("content") or "")
+            asked.message.flags = data.get("flags", 0)
+            asked.message.embeds = data.get("embeds", [])
+            self.messages[asked.message.id] = asked.message
+            resource["message"] = asked.message.payload()
+        if request.query.get("with_response"):
+            facts = {"id": asked.id, "type": asked.payload["type"], "response_message_loading": body["type"] == 5}
+            return _answer({"interaction": facts, "resource": resource})
+        return web.Response(status=204)
+
+    def _original(self, token: str, name: str) -> Message | web.Response:
+        asked = self.asked.get(token)
+        if asked is None or asked.expired:
+            return _answer({"message": "Invalid Webhook Token", "code": 50027}, 401)
+        if name != "@original" or asked.message is None:
+            return _answer({"message": "Unknown Message", "code": 10008}, 404)
+        return asked.message
+
+    def _get_original(self, _request: Any, _body: Any, _files: Any, token: str, name: str) -> web.Response:
+        found = self._original(token, name)
+        return _answer(found.payload()) if isinstance(found, Message) else found
+
+    def _edit_original(self, _request: Any, body: Any, files: Any, token: str, name: str) -> web.Response:
+        found = self._original(token, name)
+        if not isinstance(found, Message):
+            return found
+        refusal = self._write(found, body, files)
+        return refusal or _answer(found.payload())
+
+    def _post(self, _request: Any, body: Any, files: Any, channel: str) -> web.Response:
+        for message in self.messages.values():
+            if body.get("enforce_nonce") and body.get("nonce") is not None and message.nonce == body["nonce"]:
+                return _answer(message.payload())
+        message = Message(self.ids.make(), channel, self.bot, nonce=body.get("nonce"))
+        refusal = self._write(message, body, files)
+        if refusal is not None:
+            return refusal
+        self.messages[message.id] = message
+        return _answer(message.payload())
+
+    def _write(self, message: Message, body: JSON, files: dict[str, tuple[str, bytes]]) -> web.Response | None:
+        if any(len(content) > 10 * 2**20 for _, content in files.values()):
+            return _answer({"message": "Request entity too large", "code": 40005}, 413)
+        message.edits.append((time.monotonic(), body))
+        if "content" in body:
+            message.content = body["content"] or ""
+        if "embeds" in body:
+            message.embeds = body["embeds"]
+        if "attachments" in body:
+            kept = []
+            for attachment in body["attachments"]:
+                name, content = files[f"files[{attachment['id']}]"]
+                message.files[name] = content
+                url = f"http://127.0.0.1:{self.port}/cdn/{name}"
+                facts = {"filename": name, "size": len(content), "url": url, "proxy_url": url}
+                kept.append({"id": self.ids.make(), **facts})
+            message.attachments = kept
+        return None
+
+    def _list(self, request: web.Request, _body: Any, _files: Any, channel: str) -> web.Response:
+        after = int(request.query.get("after", 0))
+        before = int(request.query.get("before", 2**63))
+        found = [m for m in self.messages.values() if m.channel_id == channel and after < int(m.id) < before]
+        found.sort(key=lambda message: -int(message.id))
+        return _answer([message.payload() for message in found[: int(request.query.get("limit", 50))]])
+
+    def _get(self, _request: Any, _body: Any, _files: Any, _channel: str, message: str) -> web.Response:
+        if message not in self.messages:
+            return _answer({"message": "Unknown Message", "code": 10008}, 404)
+        return _answer(self.messages[message].payload())
+
+    def _add_reaction(self, _r: Any, _b: Any, _f: Any, _channel: str, message: str, emoji: str) -> web.Response:
+        users = self.messages[message].reactions.setdefault(emoji, [])
+        if str(BOT_ID) not in users:
+            users.append(str(BOT_ID))
+        return web.Response(status=204)
+
+    def _reaction_users(self, _r: Any, _b: Any, _f: Any, _channel: str, message: str, emoji: str) -> web.Response:
+        users = self.messages[message].reactions.get(emoji, [])
+        return _answer([_user(int(user), "someone", bot=user == str(BOT_ID)) for user in users])
+
+
+def mp3_of(message: Message) -> bytes | None:
+    """The MP3 among a message's present attachments."""
+    for attachment in message.attachments:
+        if attachment["filename"].endswith(".mp3"):
+            return message.files[attachment["filename"]]
+    return None
+
+
+def _answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    # Exactly this content type: with a charset the library takes the body for text.
+    return web.Response(
+        body=json.dumps(body).encode(), status=status, headers={"Content-Type": "application/json", **(headers or {})}
+    )
+
+
+async def _body(request: web.Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:
+    if request.content_type == "multipart/form-data":
+        body: Any = None
+        files: dict[str, tuple[str, bytes]] = {}
+        reader = await request.multipart()
+        async for part in reader:
+            assert isinstance(part, aiohttp.BodyPartReader)
+            content = bytes(await part.read(decode=False))
+            if part.name == "payload_json":
+                body = json.loads(content)
+            else:
+                files[str(part.name)] = (str(part.filename), content)
+        return body, files
+    raw = await request.read()
+    return (json.loads(raw) if raw else None), {}
+
+
+def _option_type(value: Any) -> int:
+    return {str: 3, int: 4, bool: 5, float: 10}[type(value)]
+
+
+def _user(identity: int, name: str, *, bot: bool = False) -> JSON:
+    return {
+        "id": str(identity),
+        "username": name,
+        "global_name": None,
+        "discriminator": "0",
+        "avatar": None,
+        "bot": bot,
+    }
+
+
+def _member(user: JSON) -> JSON:
+    return {
+        "user": user,
+        "roles": [],
+        "joined_at": "2025-01-01T00:00:00+00:00",
+        "deaf": False,
+        "mute": False,
+        "flags": 0,
+        "permissions": "0",
+    }
+
+
+def _channel() -> JSON:
+    return {
+        "id": str(CHANNEL_ID),
+        "type": 0,
+        "name": "music",
+        "position": 0,
+        "permission_overwrites": [],
+        "guild_id": str(GUILD_ID),
+        "nsfw": False,
+        "parent_id": None,
+    }
+
+
+def _guild() -> JSON:
+    everyone = {
+        "id": str(GUILD_ID),
+        "name": "@everyone",
+        "permissions": "0",
+        "position": 0,
+        "color": 0,
+        "hoist": False,
+        "managed": False,
+        "mentionable": False,
+        "flags": 0,
+    }
+    return {
+        "id": str(GUILD_ID),
+        "name": "Guild",
+        "owner_id": str(USER_ID),
+        "roles": [everyone],
+        "emojis": [],
+        "stickers": [],
+        "features": [],
+        "channels": [_channel()],
+        "threads": [],
+        "members": [_member(_user(BOT_ID, "tunesmith", bot=True))],
+        "member_count": 2,
+        "voice_states": [],
+        "presences": [],
+        "stage_instances": [],
+        "guild_scheduled_events": [],
+        "soundboard_sounds": [],
+        "verification_level": 0,
+        "default_message_notifications": 0,
+        "explicit_content_filter": 0,
+        "mfa_level": 0,
+        "nsfw_level": 0,
+        "premium_tier": 0,
+        "preferred_locale": "en-US",
+        "system_channel_flags": 0,
+        "afk_timeout": 300,
+        "premium_progress_bar_enabled": False,
+        "large": False,
+        "unavailable": False,
+    }
+
+
+def _application() -> JSON:
+    return {
+        "id": str(APP_ID),
+        "name": "Tunesmith",
+        "icon": None,
+        "description": "",
+        "bot_public": True,
+        "bot_require_code_grant": False,
+        "verify_key": "0" * 64,
+        "flags": 0,
+        "owner": _user(USER_ID, "ada"),
+        "team": None,
+        "rpc_origins": [],
+    }
+
+
+def _registered(command: JSON, number: int) -> JSON:
+    return {
+        "id": str(number),
+        "application_id": str(APP_ID),
+        "version": "1",
+        "default_member_permissions": None,
+        "dm_permission": True,
+        **command,
+    }
+
+
+def _reaction(message: Message, emoji: str, user: int) -> JSON:
+    event: JSON = {
+        "user_id": str(user),
+        "channel_id": message.channel_id,
+        "message_id": message.id,
+        "emoji": {"id": None, "name": emoji},
+        "burst": False,
+        "type": 0,
+    }
+    if message.channel_id == str(CHANNEL_ID):
+        event["guild_id"] = str(GUILD_ID)
+        event["member"] = _member(_user(user, "someone", bot=user == BOT_ID))
+    return event
+
+
+def _author(message: Message) -> JSON:
+    return {"message_author_id": message.author["id"]}

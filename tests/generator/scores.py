@@ -1,0 +1,115 @@
+"""Hypothesis strategies and small fixed pieces for the tests of the generator."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from generator.brief import METERS, Brief, Key, Mood
+from generator.corpus.piece import DRUMS, GRID, PARTS, Bar, GridChord, GridNote, Hit, Piece, Syllable
+from generator.model import tokens
+from generator.render.instruments import INSTRUMENTS
+from generator.score import CHORD_TONES, PPQ, Chord, Meter, Note, Part, Score, Section, TempoChange
+
+keys = st.builds(Key, st.integers(0, 11), st.sampled_from(["major", "minor"]))
+meters = st.sampled_from(METERS).map(Meter.parse)
+
+
+def brief(style: str = "lofi", **changes: object) -> Brief:
+    """A plain Brief for a style; any field can be changed."""
+    values: dict[str, object] = {
+        "styles": ((style, 1.0),), "mood": Mood(0.2, -0.2), "tempo_bpm": 90.0, "key": "C major", "meter": "4/4",
+        "length_s": 20.0, "seed": 7,
+    }  # fmt: skip
+    return Brief(**(values | changes))
+
+
+@st.composite
+def pieces(draw: st.DrawFn) -> Piece:
+    """Any piece that the tokens can say exactly."""
+    key, meter = draw(keys), Meter.parse(draw(st.sampled_from(tokens.METERS)))
+    steps = meter.beats * GRID * 4 // meter.beat_unit
+    places = [pos for pos in tokens.POSITIONS if pos < steps]
+    parts = draw(st.sets(st.sampled_from(PARTS), min_size=1))
+    bars = []
+    busy = 0
+    for _ in range(draw(st.integers(1, 5))):
+        content: dict[str, tuple[object, ...]] = {}
+        if "chords" in parts:
+            beats = draw(st.lists(st.sampled_from(range(0, steps, GRID)), unique=True, max_size=3))
+            content["chords"] = tuple(
+                GridChord(p, draw(st.integers(0, 11)), draw(st.sampled_from(tokens.QUALITIES))) for p in sorted(beats)
+            )
+        if "melody" in parts:
+            content["melody"] = draw(_melodies(places, busy))
+            busy = max([busy - steps, 0, *(note.pos + note.dur - steps for note in content["melody"])])  # type: ignore[attr-defined]
+            content["lyrics"] = tuple(
+                Syllable(note.pos, "", draw(st.booleans()), draw(st.booleans()))  # type: ignore[attr-defined]
+                for note in content["melody"]
+                if draw(st.booleans())
+            )
+        for part in sorted(parts & {"bass", "accompaniment", "voices"}):
+            found = draw(st.sets(st.tuples(st.sampled_from(places), st.integers(45, 75)), max_size=6))
+            content[part] = tuple(GridNote(p, draw(st.sampled_from(tokens.DURATIONS)), n) for p, n in sorted(found))
+        if "drums" in parts:
+            struck = draw(st.sets(st.tuples(st.sampled_from(places), st.integers(0, len(DRUMS) - 1)), max_size=6))
+            content["drums"] = tuple(
+                Hit(
+                    p,
+                    DRUMS[drum],
+                    tokens.velocity_of(draw(st.integers(0, 7))),
+                    tokens.shift_of(draw(st.integers(0, 10))),
+                )
+                for p, drum in sorted(struck)
+            )
+        bars.append(Bar(**content))  # type: ignore[arg-type]
+    return Piece("test", "song", "a.mxl", "CC0-1.0", "0" * 64, "", key, meter, tuple(bars))
+
+
+@st.composite
+def _melodies(draw: st.DrawFn, places: list[int], busy: int) -> tuple[GridNote, ...]:
+    notes = []
+    for pos in places:
+        if pos >= busy and draw(st.booleans()):
+            notes.append(GridNote(pos, draw(st.sampled_from(tokens.DURATIONS)), draw(st.integers(60, 72))))
+            busy = pos + notes[-1].dur
+    return tuple(notes)
+
+
+@st.composite
+def scores(draw: st.DrawFn) -> Score:
+    """Any score that a MIDI file can hold: a pitch sounds once at a time, tempos have two decimals."""
+    meter = draw(meters)
+    bars = draw(st.integers(1, 6))
+    end = bars * meter.bar_ticks
+    parts = []
+    for index in range(draw(st.integers(1, 4))):
+        role = draw(st.sampled_from(["melody", "chords", "bass", "drums"]))
+        fitting = [name for name, instrument in INSTRUMENTS.items() if instrument.kit == (role == "drums")]
+        notes = {}
+        for _ in range(draw(st.integers(0, 12))):
+            onset = draw(st.integers(0, end - 60))
+            pitch = draw(st.integers(30, 90))
+            notes[pitch] = Note(onset, draw(st.integers(1, end - onset)), pitch, draw(st.integers(1, 127)))
+        ordered = tuple(sorted(notes.values(), key=lambda note: (note.onset, note.pitch)))
+        parts.append(Part(f"part{index}", role, draw(st.sampled_from(fitting)), ordered))
+    cuts = sorted(draw(st.sets(st.integers(0, end - 1), max_size=5)))
+    chords = tuple(
+        Chord(onset, following - onset, draw(st.integers(0, 11)), draw(st.sampled_from(list(CHORD_TONES))),
+              draw(st.none() | st.integers(0, 11)))
+        for onset, following in zip(cuts, [*cuts[1:], end], strict=False)
+    )  # fmt: skip
+    tempo = draw(st.integers(4000, 22000)) / 100
+    section = Section(draw(st.sampled_from(["A", "A'", "intro"])), 0, bars, 0.5, "A")
+    title = draw(st.text(st.characters(codec="latin-1", categories=["L", "N"]), max_size=12))
+    return Score(title, draw(keys), meter, bars, (TempoChange(0, tempo),), chords, (section,), tuple(parts))
+
+
+def scale(instrument: str = "grand_piano") -> Score:
+    """Two bars of a C major scale over two chords."""
+    pitches = (60, 62, 64, 65, 67, 69, 71, 72)
+    notes = tuple(Note(index * PPQ, PPQ, pitch) for index, pitch in enumerate(pitches))
+    chords = (Chord(0, 4 * PPQ, 0, "maj7"), Chord(4 * PPQ, 4 * PPQ, 7, "7"))
+    return Score(
+        "Scale", Key(0, "major"), Meter(4, 4), 2, (TempoChange(0, 120.0),), chords, (Section("A", 0, 2, 0.6, "A"),),
+        (Part("melody", "melody", instrument, notes),),
+    )  # fmt: skip

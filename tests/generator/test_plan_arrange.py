@@ -1,0 +1,208 @@
+"""Form, style files, arrangement and performance: what a listener would notice about the written music."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generator.arrange.arrange import arrange
+from generator.arrange.style import STEPS, STYLES_DIR, load_style, read_style
+from generator.arrange.voicing import voice
+from generator.brief import METERS, Key, Mood, writable_styles
+from generator.compose import colour, compose, take_seeds
+from generator.corpus.piece import GridChord
+from generator.errors import StyleError
+from generator.measure.attributes import measure_attributes
+from generator.perform import perform, swing_ticks
+from generator.pipeline import load_composer
+from generator.plan import MATERIAL_BARS, make_plan
+from generator.render.instruments import INSTRUMENTS
+from generator.render.timing import TAIL_S
+from generator.score import CHORD_TONES, PPQ, Chord
+from tests.generator.scores import brief
+
+
+@settings(deadline=None)
+@given(
+    style=st.sampled_from(writable_styles()),
+    tempo=st.floats(40, 220),
+    meter=st.sampled_from(METERS),
+    length=st.floats(10, 600),
+)
+def test_the_form_fills_the_length_within_a_bar(style, tempo, meter, length):
+    plan = make_plan(brief(style, tempo_bpm=tempo, meter=meter, length_s=length), load_style(style))
+    bar_s = plan.meter.bar_ticks / PPQ * 60 / tempo
+    assert sum(section.bars for section in plan.sections) == plan.bars
+    assert abs(plan.bars * bar_s + TAIL_S - length) <= bar_s
+    starts = [section.start_bar for section in plan.sections]
+    assert starts == sorted(set(starts))
+
+
+def test_a_minute_has_an_intro_returning_material_and_an_ending():
+    for style in writable_styles():
+        usual = load_style(style).tempo_bpm.default
+        plan = make_plan(brief(style, tempo_bpm=usual, length_s=120.0), load_style(style))
+        names = [section.name for section in plan.sections]
+        assert names[0] == "intro"
+        assert names[-1] == "outro"
+        assert "A" in names
+        assert any("'" in name for name in names), "something comes back, varied"
+
+
+def _piece(style: str, seed: int = 5, **changes: object):
+    asked = brief(style, seed=seed, **changes)
+    data = load_style(style)
+    plan = make_plan(asked, data)
+    model, _ = load_composer()
+    (take,) = take_seeds(seed, 1)
+    (lead,) = compose(asked, plan, data, model, [take])
+    return asked, plan, data, perform(arrange(lead, plan, asked, data, "Test", take), plan, asked, data, take)
+
+
+@pytest.mark.parametrize("meter", METERS)
+@pytest.mark.parametrize("style", writable_styles())
+def test_every_style_in_every_metre_is_playable(style, meter):
+    asked, plan, _, score = _piece(style, meter=meter, tempo_bpm=100.0, length_s=40.0)
+    roles = {part.role for part in score.parts}
+    assert {"melody", "bass"} <= roles
+    assert roles & {"chords", "pad"}
+    for part in score.parts:
+        assert part.notes, f"{part.name} is silent"
+        instrument = INSTRUMENTS[part.instrument]
+        for note in part.notes:
+            assert 0 <= note.onset < score.end_tick
+            assert note.duration > 0
+            assert 1 <= note.velocity <= 127
+            if part.role not in {"drums", "texture"}:
+                assert instrument.low <= note.pitch <= instrument.high
+    last = score.chords[-1]
+    assert last.root == Key.parse(asked.key).tonic, "the piece ends on the tonic"
+    assert last.end == score.end_tick
+    assert score.bars == plan.bars
+
+
+def test_drums_keep_out_of_ambient_and_walk_in_jazz():
+    assert "drums" not in {part.role for part in _piece("ambient")[3].parts}
+    bass = _piece("jazz", length_s=40.0)[3].part("bass")
+    quarters = Counter(note.onset % PPQ for note in bass.notes)
+    assert quarters[0] > 0.9 * len(bass.notes)
+
+
+def test_the_tune_is_the_composers_and_sections_return():
+    _, plan, _, score = _piece("pop", length_s=90.0, tempo_bpm=110.0)
+    bar = plan.meter.bar_ticks
+    first = next(s for s in plan.sections if s.name == "A")
+    back = next(s for s in plan.sections if s.name == "A'")
+
+    def opening(start: int) -> set[tuple[int, int]]:
+        melody = score.part("melody").notes
+        return {(n.onset - start * bar, n.pitch) for n in melody if start * bar <= n.onset < (start + 2) * bar}
+
+    one, two = opening(first.start_bar), opening(back.start_bar)
+    assert len(one & two) >= 0.6 * len(one), "a section that returns begins as it did"
+
+
+def test_takes_differ_and_seeds_repeat():
+    assert _piece("lofi", seed=9)[3] == _piece("lofi", seed=9)[3]
+    assert _piece("lofi", seed=9)[3] != _piece("lofi", seed=10)[3]
+    assert take_seeds(3, 1) == take_seeds(3, 4)[:1]
+
+
+def test_the_brief_is_heard_in_the_attributes():
+    def measured(**changes: object):
+        asked, _, _, score = _piece("pop", length_s=40.0, **changes)
+        return measure_attributes(score, asked)
+
+    assert measured(mood=Mood(0, 0.8), tempo_bpm=130.0).arousal > measured(mood=Mood(0, -0.8), tempo_bpm=86.0).arousal
+    assert measured(key="C major").valence > measured(key="C minor").valence
+    assert measured(brightness=0.95).brightness > measured(brightness=0.05).brightness
+    assert measured(acousticness=0.95).acousticness > measured(acousticness=0.05).acousticness
+
+
+def test_wanted_and_unwanted_instruments():
+    score = _piece("lofi", instruments_wanted=("flute",), instruments_unwanted=("lofi_kit", "jazz_kit"))[3]
+    assert score.part("melody").instrument == "flute"
+    assert "drums" not in {part.role for part in score.parts}
+
+
+def test_one_piano_is_one_player_and_accompanies_first():
+    score = _piece("pop", instruments_wanted=("grand_piano",))[3]
+    assert score.part("piano").instrument == "grand_piano"
+    assert [part.instrument for part in score.parts].count("grand_piano") == 1
+
+
+@pytest.mark.parametrize("style", writable_styles())
+def test_the_tune_is_on_top_and_the_piece_comes_home(style):
+    score = _piece(style, length_s=60.0)[3]
+    tune = sorted(note.pitch for note in score.part("melody").notes)
+    under = [note.pitch for part in score.parts if part.role in {"chords", "pad"} for note in part.notes]
+    assert sum(pitch < tune[len(tune) // 2] for pitch in under) >= 0.8 * len(under)
+    assert [(chord.root - score.key.tonic) % 12 for chord in score.chords[-2:]] == [7, 0], "dominant, tonic"
+
+
+def test_swing_moves_only_the_off_beats():
+    assert swing_ticks(0, 1.0, 8) == 0
+    assert swing_ticks(PPQ // 2, 1.0, 8) == PPQ // 6
+    assert swing_ticks(PPQ // 4, 1.0, 8) == 0
+    assert swing_ticks(PPQ // 4, 1.0, 16) == PPQ // 12
+    assert swing_ticks(PPQ // 2, 0.0, 8) == 0
+
+
+def test_voices_move_little_and_stay_in_register():
+    progression = [Chord(0, 1, 0, "maj7"), Chord(1, 1, 9, "m7"), Chord(2, 1, 2, "m7"), Chord(3, 1, 7, "7")]
+    voiced = voice(progression, 50, 74, 4)
+    for chord, pitches in zip(progression, voiced, strict=True):
+        assert {p % 12 for p in pitches} <= set(chord.pitch_classes)
+        assert 50 <= pitches[0] <= pitches[-1] <= 74
+    moves = [sum(abs(a - b) for a, b in zip(x, y, strict=True)) for x, y in pairwise(voiced)]
+    assert max(moves) <= 8
+
+
+@given(root=st.integers(0, 11), quality=st.sampled_from(list(CHORD_TONES)), complexity=st.floats(0, 1))
+def test_a_chord_keeps_its_function_in_every_colour(root, quality, complexity):
+    thirds = {name: (3 in tones) - (4 in tones) for name, tones in CHORD_TONES.items()}
+    for style in writable_styles():
+        painted = colour(GridChord(0, root, quality), 0, load_style(style), complexity)
+        assert painted.root == root
+        if quality in {"", "m", "maj7", "m7"} and root != 7:
+            assert thirds[painted.quality] == thirds[quality], "major stays major, minor stays minor"
+
+
+def test_materials_have_eight_bars():
+    assert MATERIAL_BARS == 8
+    assert set(STEPS) == set(METERS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('name = "lofi"', 'name = "lowfi"', "name"),
+        ("swing = 0.55", "swing = 7", "playing.swing"),
+        ('figure = "lead"', 'figure = "solo"', "parts.melody.figure"),
+        ('"vibraphone"', '"vibrafone"', "vibrafone"),
+        ("X-----x---x-----", "X-----x---x", "kick"),
+        ("A:8:0.6", "A:eight", "A:eight"),
+        ("level_lufs = -21", "level_lufs = 3", "level_lufs"),
+        ("[harmony]", "[harmony", "TOML"),
+        ("minor = 0.6", "minor = 0.6\nmajor = 0.4", "major"),
+    ],
+)
+def test_a_broken_style_file_names_file_and_key(tmp_path, old, new, named):
+    text = (STYLES_DIR / "lofi.toml").read_text()
+    assert old in text
+    path = tmp_path / "broken.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(StyleError) as caught:
+        read_style(path)
+    assert "broken.toml" in str(caught.value)
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_style_without_a_file_is_refused_with_the_choices():
+    with pytest.raises(StyleError, match="choose from lofi"):
+        load_style("polka")

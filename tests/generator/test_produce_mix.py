@@ -1,0 +1,126 @@
+"""The mix as it is heard and measured."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from generator.measure.loudness import integrated_lufs
+from generator.measure.report import channel_correlation
+from generator.produce.mix import CRACKLE, mix
+from generator.produce.settings import Channel, Master
+from generator.render.timing import SAMPLE_RATE
+from tests.generator.making_audio import level_db
+
+SECONDS = 5
+DRY = Master(fade_out_s=0.0)
+
+
+def times():
+    return torch.arange(SECONDS * SAMPLE_RATE) / SAMPLE_RATE
+
+
+def chord(side=0.2):
+    left = sum(torch.sin(2 * math.pi * hertz * times()) for hertz in (220.0, 277.2, 329.6, 1760.0))
+    right = sum(torch.sin(2 * math.pi * hertz * times() + side) for hertz in (220.0, 277.2, 329.6, 1760.0))
+    return 0.1 * torch.stack([left, right])
+
+
+def kicks():
+    since = times() % 0.5
+    return (torch.sin(2 * math.pi * 55 * since) * torch.exp(-since * 18)).expand(2, -1).clone()
+
+
+STEMS = {"keys": "chords", "lead": "melody", "kit": "drums"}
+
+
+def stems():
+    return {"keys": chord(), "lead": 0.01 * chord(1.0).flip(-1), "kit": kicks()}
+
+
+@pytest.mark.parametrize(
+    "master", [Master(), Master(wow=0.8, crackle=0.7, lowpass_hz=7000, reverb_s=3.0, fade_out_s=2)]
+)
+def test_processed_stems_sum_to_the_bus(master):
+    channel = Channel(reverb=0.5, delay=0.5, chorus=0.4, saturation=0.4, sidechain=0.6, pan=0.4, width=1.6)
+    mixed = mix(stems(), STEMS, {"chords": channel, "melody": channel}, master, seed=3, tempo_bpm=120)
+    off = mixed.bus - torch.stack(list(mixed.stems.values())).sum(0)
+    assert level_db(off) < level_db(mixed.bus) - 60
+
+
+def test_every_stem_comes_to_its_level_however_loud_it_was_played():
+    channels = {"chords": Channel(level_lufs=-24, reverb=0), "melody": Channel(level_lufs=-18, reverb=0)}
+    mixed = mix(stems(), STEMS, channels, DRY, seed=1)
+    assert integrated_lufs(mixed.stems["keys"], SAMPLE_RATE) == pytest.approx(-24, abs=0.3)
+    assert integrated_lufs(mixed.stems["lead"], SAMPLE_RATE) == pytest.approx(-18, abs=0.3)
+
+
+def test_pan_and_low_end():
+    mixed = mix(stems(), STEMS, {"chords": Channel(pan=0.8, reverb=0)}, DRY, seed=1)
+    keys = mixed.stems["keys"]
+    assert level_db(keys[1]) > level_db(keys[0]) + 6
+    low = {"kit": torch.stack([kicks()[0], -kicks()[0]]), "keys": chord()}
+    folded = mix(low, STEMS, {"drums": Channel(reverb=0, level_lufs=-20, pan=0.9)}, DRY, seed=1).stems["keys"]
+    assert channel_correlation(folded) > 0.4
+
+
+def test_the_kick_ducks_what_is_side_chained():
+    def level_after_kick(amount):
+        keys = mix(stems(), STEMS, {"chords": Channel(sidechain=amount, reverb=0)}, DRY, seed=1).stems["keys"]
+        at = int(2.0 * SAMPLE_RATE)
+        return level_db(keys[:, at + 600 : at + 2500]) - level_db(keys[:, at + 16000 : at + 21000])
+
+    assert level_after_kick(0.0) == pytest.approx(0, abs=1)
+    assert level_after_kick(1.0) < -8
+
+
+def test_width_reverb_and_echo_are_heard():
+    mono = {"keys": chord(0.0)}
+
+    def keys(**channel):
+        return mix(mono, STEMS, {"chords": Channel(**{"reverb": 0.0} | channel)}, DRY, seed=1).stems["keys"]
+
+    assert channel_correlation(keys()) == pytest.approx(1.0, abs=1e-4)
+    assert 0.3 < channel_correlation(keys(width=1.8)) < 0.99
+    assert channel_correlation(keys(reverb=0.8)) < 0.99
+    burst = {"keys": torch.cat([chord()[:, :8000], torch.zeros(2, SECONDS * SAMPLE_RATE - 8000)], 1)}
+    plain = mix(burst, STEMS, {"chords": Channel(reverb=0)}, DRY, seed=1).stems["keys"]
+    echoed = mix(burst, STEMS, {"chords": Channel(reverb=0, delay=0.8)}, DRY, seed=1, tempo_bpm=120).stems["keys"]
+    at = int(0.375 * SAMPLE_RATE)  # a dotted eighth at 120
+    assert level_db(echoed[:, at : at + 4000]) > level_db(plain[:, at : at + 4000]) + 20
+
+
+def test_out_of_phase_stereo_is_narrowed_to_survive_mono():
+    wide = {"keys": torch.stack([chord()[0], -chord()[0]]) + 0.3 * chord()}
+    mixed = mix(wide, STEMS, {"chords": Channel(reverb=0)}, DRY, seed=1)
+    assert channel_correlation(mixed.stems["keys"]) > 0.3
+
+
+def test_silent_stems_are_named_and_crackle_is_a_stem():
+    mixed = mix(stems() | {"lost": torch.zeros(2, SECONDS * SAMPLE_RATE)}, STEMS, {}, Master(crackle=0.5), seed=1)
+    assert mixed.silent == ("lost",)
+    assert float(mixed.stems["lost"].abs().max()) == 0
+    assert -60 < integrated_lufs(mixed.stems[CRACKLE], SAMPLE_RATE) < -35
+
+
+def test_nothing_clips_and_the_end_is_silent():
+    loud = {"drums": Channel(level_lufs=-6)}
+    mixed = mix(stems(), STEMS, loud, Master(), seed=1)
+    assert max(float(stem.abs().max()) for stem in (mixed.bus, *mixed.stems.values())) < 1.0
+    assert float(mixed.bus[:, -3:].abs().max()) < 1e-4
+
+
+def test_the_same_seed_gives_the_same_mix():
+    master = Master(wow=0.5, crackle=0.5)
+    first, again, other = (mix(stems(), STEMS, {}, master, seed=seed) for seed in (4, 4, 5))
+    assert torch.equal(first.bus, again.bus)
+    assert not torch.equal(first.bus, other.bus)
+
+
+@pytest.mark.parametrize("wrong", [{"reverb": 1.2}, {"level_lufs": float("nan")}, {"reverbb": 0.1}])
+def test_a_wrong_setting_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        Channel(**wrong)

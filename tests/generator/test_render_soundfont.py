@@ -1,0 +1,189 @@
+"""The sampler on a soundfont made here: every zone feature as it is heard."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from generator.errors import SoundError
+from generator.render.render import render
+from generator.render.sampler import play
+from generator.render.sf2 import open_soundfont
+from generator.render.timing import SAMPLE_RATE, Event
+from tests.generator.making_audio import (
+    ATTENUATION,
+    CLASS,
+    COARSE,
+    CPU,
+    DECAY,
+    FILTER_FC,
+    FINE,
+    MODE,
+    PAN,
+    RELEASE,
+    SCALE,
+    SUSTAIN,
+    centroid_hz,
+    level_db,
+    loop,
+    pitch_cents,
+    score,
+    soundfont,
+    tone,
+)  # fmt: skip
+
+SINE_441 = (loop(), 100, 300, 69)  # 441 Hz where the font says 440: nothing here depends on it being exact
+BASE_HZ = 441.0
+
+
+def sound(font, *played, bank=0, seconds=2.0, kit=False):
+    """Play (start s, length s, pitch, velocity) notes; -> [2, n]"""
+    notes = [Event(int(at * SAMPLE_RATE), int(length * SAMPLE_RATE), pitch, loud) for at, length, pitch, loud in played]
+    return play(open_soundfont(font), bank, 0, notes, int(seconds * SAMPLE_RATE), kit=kit, device=CPU)
+
+
+def looped(tmp_path, **gens):
+    named = {"filter_fc": FILTER_FC, "coarse": COARSE, "fine": FINE, "scale": SCALE, "pan": PAN, "decay": DECAY,
+             "sustain": SUSTAIN, "release": RELEASE, "attenuation": ATTENUATION}  # fmt: skip
+    amounts = {MODE: 1} | {named[name]: amount for name, amount in gens.items()}
+    return soundfont(tmp_path / "f.sf2", [SINE_441], [{"gens": amounts}])
+
+
+@pytest.mark.parametrize(("pitch", "gens", "semitones"), [
+    (69, {}, 0), (76, {}, 7), (52, {}, -17), (69, {"coarse": 3}, 3), (69, {"fine": 50}, 0.5), (81, {"scale": 50}, 6),
+])  # fmt: skip
+def test_a_note_has_its_pitch_to_a_cent(tmp_path, pitch, gens, semitones):
+    heard = sound(looped(tmp_path, **gens), (0, 2, pitch, 100))
+    assert abs(pitch_cents(heard, BASE_HZ * 2 ** (semitones / 12))) < 0.5
+
+
+def test_velocity_40_is_19_to_21_db_under_120(tmp_path):
+    font = looped(tmp_path)
+    difference = level_db(sound(font, (0, 1, 69, 120))) - level_db(sound(font, (0, 1, 69, 40)))
+    assert 19 <= difference <= 21
+
+
+def test_a_loop_holds_the_note_and_release_ends_it(tmp_path):
+    heard = sound(looped(tmp_path, release=-3600), (0, 1.0, 69, 100))  # 2 ** -3 = 125 ms for 96 dB
+    assert level_db(heard[:, 40000:43000]) == pytest.approx(level_db(heard[:, 10000:13000]), abs=0.1)
+    released = int(1.0 * SAMPLE_RATE)
+    half_way = heard[:, released + 2700 : released + 2800]  # 62 ms: half of 96 dB
+    assert level_db(half_way) - level_db(heard[:, 20000:30000]) == pytest.approx(-48, abs=3)
+    assert float(heard[:, released + 6000 :].abs().max()) == 0.0
+
+
+def test_an_unlooped_sample_plays_once(tmp_path):
+    font = soundfont(tmp_path / "f.sf2", [(tone(441, 0.2), 0, 100, 69)], [{}])
+    heard = sound(font, (0, 1.5, 69, 100))
+    assert level_db(heard[:, :8000]) > -30
+    assert float(heard[:, 9000:].abs().max()) == 0.0
+
+
+def test_mode_3_plays_the_rest_of_the_sample_when_the_key_is_let_go(tmp_path):
+    data = torch.cat([torch.from_numpy(loop()), torch.from_numpy(tone(1764, 0.3))]).numpy()
+    gens = {MODE: 3, RELEASE: 0}
+    font = soundfont(tmp_path / "f.sf2", [(data, 100, 300, 69)], [{"gens": gens}])
+    heard = sound(font, (0, 0.8, 69, 100))
+    at = int(0.8 * SAMPLE_RATE)
+    assert centroid_hz(heard[:, : at - 100]) == pytest.approx(441, rel=0.03)
+    assert centroid_hz(heard[:, at + 500 : at + 8000]) == pytest.approx(1764, rel=0.03)
+
+
+def test_decay_falls_to_the_sustain_level(tmp_path):
+    heard = sound(looped(tmp_path, decay=0, sustain=240), (0, 2, 69, 100))  # 96 dB in 1 s, down to -24 dB
+    start, later = heard[:, 200:600], heard[:, 30000:60000]
+    assert level_db(later) - level_db(start) == pytest.approx(-23.2, abs=0.5)
+
+
+def test_key_and_velocity_ranges_choose_the_sample(tmp_path):
+    zones = [
+        {"sample": 0, "velocities": (0, 63), "gens": {MODE: 1}},
+        {"sample": 1, "velocities": (64, 127), "keys": (0, 80), "gens": {MODE: 1}},
+    ]
+    font = soundfont(tmp_path / "f.sf2", [SINE_441, (loop(50, 8), 100, 300, 69)], zones)
+    assert centroid_hz(sound(font, (0, 1, 69, 50))) == pytest.approx(441, rel=0.02)
+    assert centroid_hz(sound(font, (0, 1, 69, 100))) == pytest.approx(882, rel=0.02)
+    assert float(sound(font, (0, 1, 90, 100)).abs().max()) == 0.0
+
+
+def test_stereo_zones_go_to_their_sides(tmp_path):
+    zones = [{"sample": 0, "gens": {MODE: 1, PAN: -500}}, {"sample": 1, "gens": {MODE: 1, PAN: 500}}]
+    font = soundfont(tmp_path / "f.sf2", [SINE_441, (loop(50, 8), 100, 300, 69)], zones)
+    heard = sound(font, (0, 1, 69, 100))
+    assert centroid_hz(heard[:1]) == pytest.approx(441, rel=0.02)
+    assert centroid_hz(heard[1:]) == pytest.approx(882, rel=0.02)
+
+
+def test_attenuation_and_the_global_zone(tmp_path):
+    plain = sound(looped(tmp_path), (0, 1, 69, 100))
+    font = soundfont(tmp_path / "g.sf2", [SINE_441], [{}], shared={MODE: 1, ATTENUATION: 100})
+    quieter = sound(font, (0, 1, 69, 100))
+    assert level_db(plain) - level_db(quieter) == pytest.approx(4.0, abs=0.1)  # 10 dB written, 4 dB by custom
+
+
+def test_the_filter_takes_the_top_off(tmp_path):
+    bright = (loop(100, 4) // 2 + loop(10, 40) // 2, 100, 300, 69)
+    opened = soundfont(tmp_path / "a.sf2", [bright], [{"gens": {MODE: 1}}])
+    closed = soundfont(tmp_path / "b.sf2", [bright], [{"gens": {MODE: 1, FILTER_FC: 8500}}])  # 1.1 kHz
+    assert centroid_hz(sound(closed, (0, 1, 69, 127))) < 0.3 * centroid_hz(sound(opened, (0, 1, 69, 127)))
+
+
+def test_soft_notes_are_duller(tmp_path):
+    font = soundfont(
+        tmp_path / "a.sf2",
+        [(loop(100, 4) // 2 + loop(10, 40) // 2, 100, 300, 69)],
+        [{"gens": {MODE: 1, FILTER_FC: 11000}}],
+    )
+    assert centroid_hz(sound(font, (0, 1, 69, 30))) < 0.9 * centroid_hz(sound(font, (0, 1, 69, 127)))
+
+
+def test_a_kit_rings_out_but_a_closed_hat_chokes_the_open_one(tmp_path):
+    zones = [{"keys": (46, 46), "gens": {CLASS: 1}}, {"keys": (42, 42), "gens": {CLASS: 1}}]
+    font = soundfont(tmp_path / "k.sf2", [(tone(5000, 1.0), 0, 100, 46)], zones, bank=128)
+    alone = sound(font, (0, 0.05, 46, 100), bank=128, kit=True)
+    assert level_db(alone[:, 30000:40000]) > -40
+    choked = sound(font, (0, 0.05, 46, 100), (0.2, 0.05, 42, 1), bank=128, kit=True)
+    assert level_db(choked[:, 20000:40000]) < -60
+
+
+def test_a_score_plays_the_font_and_falls_back_where_it_has_no_preset(tmp_path):
+    font = looped(tmp_path)  # program 0 only
+    piece = score({"chords": "grand_piano", "melody": "flute"}, bars=2)
+    stems = render(piece, font, seed=1, device=CPU)
+    alone = render(piece, None, seed=1, device=CPU)
+    assert not torch.equal(stems["chords"], alone["chords"])
+    assert torch.equal(stems["melody"], alone["melody"])
+    assert level_db(stems["chords"]) > -60
+
+
+@pytest.mark.parametrize("spoil", [lambda b: b"", lambda b: b"hello", lambda b: b[:200], lambda b: b[: len(b) // 2],
+                                   lambda b: b.replace(b"igen", b"xxxx"), lambda b: b[:-30]])  # fmt: skip
+def test_damaged_files_are_refused_with_a_sentence(tmp_path, spoil):
+    font = looped(tmp_path)
+    broken = tmp_path / "broken.sf2"
+    broken.write_bytes(spoil(font.read_bytes()))
+    with pytest.raises(SoundError, match=r"\w+.*\.$"):
+        open_soundfont(broken).zones(0, 0)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(SoundError):
+        open_soundfont(tmp_path / "none.sf2")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_mangled_bytes_never_do_worse_than_a_sound_error(tmp_path, data):
+    whole = bytearray(looped(tmp_path, release=-3600).read_bytes())
+    for _ in range(data.draw(st.integers(1, 12))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(len(whole) // 2, len(whole)))
+    broken = tmp_path / "mangled.sf2"
+    broken.write_bytes(bytes(whole[:cut]))
+    try:
+        heard = sound(broken, (0, 0.02, 69, 100), (0.01, 0.01, 40, 20), seconds=0.05)
+    except SoundError:
+        return
+    assert bool(torch.isfinite(heard).all())
