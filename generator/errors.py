@@ -4,8 +4,11 @@ GeneratorError
 ├── MissingWeights      no checkpoint where one is needed
 ├── IncompatibleWeights the checkpoint is of another version or damaged
 ├── StyleError          a style file does not fit the schema
+├── ArrangeError        a lead, a plan and a brief cannot be given to a band
 ├── SoundError          a soundfont cannot be read
 ├── EncodeError         ffmpeg is missing or failed
+├── NotationError       a music file cannot be read or written
+├── EditError           a piece cannot be changed as asked
 ├── QualityError        the finished audio failed its gates
 │   └── OriginalityError every take came too close to a training melody
 ├── CorpusError         a corpus or a data set is missing, damaged or in the way
@@ -29,12 +32,24 @@ class StyleError(GeneratorError):
     """Raised when a style file does not fit the schema."""
 
 
+class ArrangeError(GeneratorError):
+    """Raised when a lead, a plan and a brief cannot be given to a band."""
+
+
 class SoundError(GeneratorError):
     """Raised when a soundfont cannot be read."""
 
 
 class EncodeError(GeneratorError):
     """Raised when ffmpeg is missing or failed."""
+
+
+class NotationError(GeneratorError):
+    """Raised when a MIDI, MusicXML or ABC file cannot be read or a score cannot be written as one."""
+
+
+class EditError(GeneratorError):
+    """Raised when a piece cannot be changed as asked."""
 
 
 class QualityError(GeneratorError):

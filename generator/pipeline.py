@@ -29,8 +29,8 @@ from generator.measure.attributes import measure_attributes
 from generator.measure.report import Measured, measure
 from generator.model import checkpoint
 from generator.model.transformer import Composer
-from generator.musicxml import write_musicxml
-from generator.notation import write_midi
+from generator.notation.midi import write_midi
+from generator.notation.musicxml import write_musicxml
 from generator.perform import perform
 from generator.plan import make_plan
 from generator.produce.deliver import DeliveredAudio, deliver_mp3

@@ -63,7 +63,8 @@ class Meter:
 class Note:
     """One note on the grid; `micro` ticks (positive = late) are added when it is played.
 
-    Drum parts use General MIDI percussion pitches (36 kick, 38 snare, 42 closed hat …).
+    Drum parts use General MIDI percussion pitches (36 kick, 38 snare, 42 closed hat …). `lyric` is the syllable sung
+    on the note; one that ends in "-" goes on with the word ("Hal-", "le-", "lu-", "jah").
     """
 
     onset: int
@@ -71,6 +72,7 @@ class Note:
     pitch: int
     velocity: int = 80
     micro: int = 0
+    lyric: str = ""
 
     @property
     def end(self) -> int:

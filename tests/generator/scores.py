@@ -81,27 +81,43 @@ def scores(draw: st.DrawFn) -> Score:
     meter = draw(meters)
     bars = draw(st.integers(1, 6))
     end = bars * meter.bar_ticks
-    parts = []
-    for index in range(draw(st.integers(1, 4))):
-        role = draw(st.sampled_from(["melody", "chords", "bass", "drums"]))
-        fitting = [name for name, instrument in INSTRUMENTS.items() if instrument.kit == (role == "drums")]
-        notes = {}
-        for _ in range(draw(st.integers(0, 12))):
-            onset = draw(st.integers(0, end - 60))
-            pitch = draw(st.integers(30, 90))
-            notes[pitch] = Note(onset, draw(st.integers(1, end - onset)), pitch, draw(st.integers(1, 127)))
-        ordered = tuple(sorted(notes.values(), key=lambda note: (note.onset, note.pitch)))
-        parts.append(Part(f"part{index}", role, draw(st.sampled_from(fitting)), ordered))
+    parts = tuple(draw(_parts(f"part{index}", end)) for index in range(draw(st.integers(1, 4))))
     cuts = sorted(draw(st.sets(st.integers(0, end - 1), max_size=5)))
     chords = tuple(
-        Chord(onset, following - onset, draw(st.integers(0, 11)), draw(st.sampled_from(list(CHORD_TONES))),
-              draw(st.none() | st.integers(0, 11)))
+        Chord(onset, draw(st.sampled_from([following - onset, max(1, (following - onset) // 2)])),
+              draw(st.integers(0, 11)), draw(st.sampled_from(list(CHORD_TONES))), draw(st.none() | st.integers(0, 11)))
         for onset, following in zip(cuts, [*cuts[1:], end], strict=False)
     )  # fmt: skip
-    tempo = draw(st.integers(4000, 22000)) / 100
-    section = Section(draw(st.sampled_from(["A", "A'", "intro"])), 0, bars, 0.5, "A")
-    title = draw(st.text(st.characters(codec="latin-1", categories=["L", "N"]), max_size=12))
-    return Score(title, draw(keys), meter, bars, (TempoChange(0, tempo),), chords, (section,), tuple(parts))
+    changes = sorted({0, *draw(st.sets(st.integers(1, end - 1), max_size=2))})
+    tempos = tuple(TempoChange(tick, draw(st.integers(4000, 22000)) / 100) for tick in changes)
+    title = draw(st.text(st.characters(categories=["L", "N"]), max_size=12))
+    return Score(title, draw(keys), meter, bars, tempos, chords, draw(_sections(bars)), parts)
+
+
+@st.composite
+def _parts(draw: st.DrawFn, name: str, end: int) -> Part:
+    role = draw(st.sampled_from(["melody", "chords", "bass", "drums"]))
+    fitting = [name for name, instrument in INSTRUMENTS.items() if instrument.kit == (role == "drums")]
+    notes = {}
+    for _ in range(draw(st.integers(0, 12))):
+        onset = draw(st.integers(0, end - 60))
+        pitch = draw(st.integers(30, 90))
+        notes[pitch] = Note(
+            onset, draw(st.integers(1, end - onset)), pitch, draw(st.integers(1, 127)),
+            lyric=draw(st.sampled_from(["", "la", "Hal-", "jah", "déjà", "o'er"])) if role == "melody" else "",
+        )  # fmt: skip
+    ordered = tuple(sorted(notes.values(), key=lambda note: (note.onset, note.pitch)))
+    return Part(name, role, draw(st.sampled_from(fitting)), ordered)
+
+
+@st.composite
+def _sections(draw: st.DrawFn, bars: int) -> tuple[Section, ...]:
+    starts = [0, *sorted(draw(st.sets(st.integers(1, bars), max_size=2)) - {bars})]
+    return tuple(
+        Section(draw(st.sampled_from(["A", "A'", "intro", "Verse 1"])), start, following - start,
+                draw(st.integers(0, 1000)) / 1000, draw(st.sampled_from(["A", "B"])))
+        for start, following in zip(starts, [*starts[1:], bars], strict=True)
+    )  # fmt: skip
 
 
 def scale(instrument: str = "grand_piano") -> Score:
@@ -113,3 +129,25 @@ def scale(instrument: str = "grand_piano") -> Score:
         "Scale", Key(0, "major"), Meter(4, 4), 2, (TempoChange(0, 120.0),), chords, (Section("A", 0, 2, 0.6, "A"),),
         (Part("melody", "melody", instrument, notes),),
     )  # fmt: skip
+
+
+def band() -> Score:
+    """Four bars with an introduction in C minor: a sung tune, slash chords, bass, drums, a slower end."""
+    words = {4: "Ev-", 5: "ery", 6: "day"}
+    tune = tuple(
+        Note(4 * PPQ + index * PPQ, PPQ, pitch, 70 + index, lyric=words.get(index + 4, ""))
+        for index, pitch in enumerate((67, 68, 67, 65, 63, 62, 60, 59, 60))
+    )
+    bass = tuple(Note(bar * 4 * PPQ, 3 * PPQ, pitch) for bar, pitch in enumerate((36, 36, 41, 43)))
+    drums = tuple(Note(beat * PPQ, PPQ // 4, 36 if beat % 2 == 0 else 38, 100) for beat in range(16))
+    chords = (
+        Chord(0, 4 * PPQ, 0, "m7"), Chord(4 * PPQ, 4 * PPQ, 8, "maj7", 0), Chord(8 * PPQ, 4 * PPQ, 5, "m9"),
+        Chord(12 * PPQ, 4 * PPQ, 7, "7", 11),
+    )  # fmt: skip
+    sections = (Section("intro", 0, 1, 0.3, "A"), Section("A", 1, 3, 0.7, "A"))
+    parts = (
+        Part("melody", "melody", "violin", tune), Part("bass", "bass", "upright_bass", bass),
+        Part("drums", "drums", "jazz_kit", drums),
+    )  # fmt: skip
+    tempos = (TempoChange(0, 96.0), TempoChange(12 * PPQ, 80.0))
+    return Score("Every Day", Key(0, "minor"), Meter(4, 4), 4, tempos, chords, sections, parts)

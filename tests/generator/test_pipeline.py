@@ -12,7 +12,7 @@ import pytest
 from generator import pipeline
 from generator.errors import Cancelled, GeneratorError, MissingWeights, QualityError
 from generator.model import checkpoint
-from generator.notation import read_midi
+from generator.notation.midi_in import read_midi
 from generator.pipeline import STAGES, Progress, Track, compose_track
 from generator.produce import encode
 from generator.produce.encode import decode
