@@ -18,7 +18,7 @@ STYLES = (
 MOODS = (
     "chill", "happy", "sad", "energetic", "dark", "romantic", "focus", "sleep", "angry", "hopeful", "dreamy", "party",
 )  # fmt: skip
-METERS = ("4/4", "3/4", "2/4", "6/8")
+METERS = ("4/4", "3/4", "2/4", "6/8", "5/4", "7/8", "12/8")
 
 TEMPO_RANGE_BPM = (40.0, 220.0)
 LENGTH_RANGE_S = (10.0, 600.0)
@@ -114,6 +114,8 @@ class Brief:
     title: str = ""
     text: str = ""
     engine: str = "studio"
+    loop: bool = False
+    """Music that goes round: no introduction, no ending, and the last bar leads into the first."""
 
     def __post_init__(self) -> None:
         _check_styles(self.styles)

@@ -2,142 +2,133 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from generator.arrange.band import choose_instruments, gather, sections_of
 from generator.arrange.bass import play_bass
 from generator.arrange.chords import play_chords
-from generator.arrange.drums import play_drums
+from generator.arrange.drums import Written, play_drums
+from generator.arrange.fitting import fit_instrument, fit_kit
 from generator.arrange.harmony import Outline, lay_out
+from generator.arrange.melody import play_answer, play_double, play_guide, play_lead
 from generator.arrange.style import PartStyle, Style
 from generator.brief import Brief
 from generator.compose import Lead
 from generator.plan import Plan
-from generator.render.instruments import INSTRUMENTS
-from generator.score import Note, Part, Score, Section, TempoChange
+from generator.render.instruments import INSTRUMENTS, Instrument
+from generator.score import Note, Part, Score, Section
 from generator.seeds import stream
 
+_RISER_BARS = 2
+_RISE = 0.12  # of energy, from which a riser announces a section
 
-def arrange(lead: Lead, plan: Plan, brief: Brief, style: Style, title: str, seed: int) -> Score:
-    """Write every part. `seed` is the take's; each player has its own stream of it."""
-    outline = lay_out(lead, plan, style, stream(seed, "layout"))
-    band = _band(brief, style, stream(seed, "band"))
-    instruments = _instruments(band, brief, seed)
+
+def arrange(
+    lead: Lead, plan: Plan, brief: Brief, style: Style, title: str, seed: int, drums: Written | None = None
+) -> Score:
+    """Write every part. `seed` is the take's; each player has its own stream of it.
+
+    Args:
+        drums: bars of drumming by section name (`arrange.drummer`); the style's patterns play where there are none.
+
+    Raises:
+        ArrangeError: the lead does not fit the plan, or nobody is left to play.
+    """
+    outline = lay_out(lead, plan, brief, style, stream(seed, "layout"))
+    return orchestrate(outline, brief, style, title, seed, drums)
+
+
+def orchestrate(
+    outline: Outline, brief: Brief, style: Style, title: str, seed: int, drums: Written | None = None
+) -> Score:
+    """Write every part of an outline, as `arrange` does for a lead sheet. Raises ArrangeError."""
+    plan = outline.plan
+    band = gather(brief, style, seed)
+    instruments = choose_instruments(band, brief, seed)
     parts = []
     for name, player in band.items():
-        sections = [section for section in plan.sections if _plays_in(player, section, plan.lift)]
-        notes = _play(outline, sections, player, style, brief, stream(seed, f"part {name}"))
-        if notes:
-            instrument = instruments[name]
-            parts.append(Part(name, player.role, instrument, _fit_instrument(notes, instrument, player)))
+        instrument = INSTRUMENTS[instruments[name]]
+        sections = sections_of(player, plan, brief.novelty, stream(seed, f"rests {name}"))
+        fitted = _with_register(player, instrument, outline)
+        notes = _play(outline, sections, fitted, style, drums or {}, stream(seed, f"part {name}"))
+        if player.role in {"drums", "texture"}:
+            kept = fit_kit(notes)
+        else:
+            kept = fit_instrument(_gated(notes, player, outline), instrument, outline.end)
+        if kept:
+            parts.append(Part(name, player.role, instrument.name, kept))
     return Score(
-        title, outline.key, plan.meter, plan.bars, (TempoChange(0, brief.tempo_bpm),), outline.chords, plan.sections,
-        tuple(parts),
+        title, outline.key, plan.meter, plan.bars, plan.tempos, outline.chords, plan.sections, tuple(parts)
     )  # fmt: skip
 
 
-# These carry the piece: a calm mood makes them play softer, it does not send them home.
-_CORE = {"melody", "chords", "bass", "drums"}
-_FIRST_CHOICE = ("chords", "bass", "drums", "melody", "pad", "counter", "texture")
-
-
-def _plays_in(player: PartStyle, section: Section, lift: float) -> bool:
-    """Whether a player joins a section: the core by the form's own energy, the others also by the mood's lift."""
-    energy = section.energy - lift if player.role in _CORE else section.energy
-    return player.enter <= round(energy, 3) <= player.leave
-
-
-def _band(brief: Brief, style: Style, rng: np.random.Generator) -> dict[str, PartStyle]:
-    """The players who are in: melody, harmony and rhythm always, the rest by chance and density."""
-    band = {}
-    for name, player in style.parts.items():
-        present = rng.random() < player.chance * (0.55 + 0.9 * brief.density) or player.chance == 1.0
-        unwanted = set(player.instruments) <= set(brief.instruments_unwanted)
-        if present and not unwanted:
-            band[name] = player
-    return band
-
-
-def _instruments(band: Mapping[str, PartStyle], brief: Brief, seed: int) -> dict[str, str]:
-    """Who plays what. A wanted instrument goes to one player, the accompanist before the soloist."""
-    order = sorted(band, key=lambda name: _FIRST_CHOICE.index(band[name].role))
-    chosen: dict[str, str] = {}
-    for name in order:
-        taken = set(chosen.values())
-        chosen[name] = choose_instrument(band[name], brief, taken, stream(seed, f"instrument {name}"))
-    return chosen
-
-
-def choose_instrument(player: PartStyle, brief: Brief, taken: set[str], rng: np.random.Generator) -> str:
-    """A wanted instrument first; else the list is in order of custom, bent by how acoustic the piece should be."""
-    options = [name for name in player.instruments if name not in brief.instruments_unwanted]
-    options = [name for name in options if name not in taken] or options
-    wanted = [name for name in options if name in brief.instruments_wanted]
-    if wanted:
-        return wanted[0]
-    weights = np.array([
-        (0.45 + 0.4 * brief.novelty) ** rank
-        * (1.05 - abs(brief.acousticness - INSTRUMENTS[name].acousticness)) ** 2
-        for rank, name in enumerate(options)
-    ])  # fmt: skip
-    return options[int(rng.choice(len(options), p=weights / weights.sum()))]
-
-
-def _play(
+def _play(  # noqa: PLR0911 -- one line for each figure
     outline: Outline,
     sections: Sequence[Section],
     player: PartStyle,
     style: Style,
-    brief: Brief,
+    drums: Written,
     rng: np.random.Generator,
 ) -> list[Note]:
-    bar_ticks = outline.plan.meter.bar_ticks
     match player.figure:
         case "lead":
-            inside = [(s.start_bar * bar_ticks, (s.start_bar + s.bars) * bar_ticks) for s in sections]
-            stretch = style.melody.stretch
-            return [
-                replace(note, velocity=player.velocity, duration=max(1, round(note.duration * stretch)))
-                for note in outline.melody
-                if any(first <= note.onset < last for first, last in inside)
-            ]
+            return play_lead(outline, sections, player, style, rng)
+        case "double" | "harmony":
+            return play_double(outline, sections, player)
+        case "guide":
+            return play_guide(outline, sections, player)
+        case "answer":
+            return play_answer(outline, sections, player, rng)
         case "groove":
-            return play_drums(outline.plan, sections, player, style, rng)
-        case "pattern" | "walking":
+            closing = outline.ending != "fade"
+            return play_drums(outline.plan, sections, player, style, drums, closing=closing, rng=rng)
+        case "pattern" | "walking" | "pedal":
             return play_bass(outline, sections, player, rng)
+        case "riser":
+            return _risers(outline, player)
         case "wash":
             # One note a bar over the whole piece keeps a texture alive without a seam.
-            return [Note(bar * bar_ticks, bar_ticks, 60, player.velocity) for bar in range(outline.plan.bars)]
-        case _:
-            return play_chords(outline, sections, _with_register(player, brief, outline), rng)
+            bar = outline.bar_ticks
+            return [Note(index * bar, bar, 60, player.velocity) for index in range(outline.plan.bars)]
+        case "block" | "arpeggio" | "sustain":
+            return play_chords(outline, sections, player, rng)
 
 
-def _with_register(player: PartStyle, brief: Brief, outline: Outline) -> PartStyle:
-    """Bright pieces sit a few semitones higher, dark ones lower; none sits on top of the tune."""
-    shift = round(8 * (brief.brightness - 0.5))
-    low, high = player.low + shift, player.high + shift
-    tune = sorted(note.pitch for note in outline.melody)
-    if tune:
-        high = max(low + 10, min(high, tune[len(tune) // 4] - 1))
-        low = min(low, high - 14)
-    return player.model_copy(update={"low": low, "high": high})
+def _risers(outline: Outline, player: PartStyle) -> list[Note]:
+    """A swell that ends where a section of more energy begins."""
+    bar = outline.bar_ticks
+    dominant = 60 + (outline.key.tonic + 7) % 12
+    notes = []
+    for before, section in zip(outline.plan.sections, outline.plan.sections[1:], strict=False):
+        if section.energy >= before.energy + _RISE and section.energy >= player.enter:
+            bars = min(_RISER_BARS, before.bars)
+            notes.append(Note((section.start_bar - bars) * bar, bars * bar, dominant, player.velocity))
+    return notes
 
 
-def _fit_instrument(notes: list[Note], name: str, player: PartStyle) -> tuple[Note, ...]:
-    """Move notes by octaves into the instrument's range, in order of time; drums stay as they are."""
-    if player.role in {"drums", "texture"}:
-        loudest_last = sorted(notes, key=lambda note: (note.onset, note.pitch, note.velocity))
-        return tuple({(note.onset, note.pitch): note for note in loudest_last}.values())
-    instrument = INSTRUMENTS[name]
-    fitted: dict[tuple[int, int], Note] = {}
-    for note in notes:
-        pitch = note.pitch
-        while pitch < instrument.low:
-            pitch += 12
-        while pitch > instrument.high:
-            pitch -= 12
-        moved = replace(note, pitch=pitch, velocity=max(1, min(127, note.velocity)))
-        fitted.setdefault((moved.onset, moved.pitch), moved)
-    return tuple(sorted(fitted.values(), key=lambda note: (note.onset, note.pitch)))
+def _with_register(player: PartStyle, instrument: Instrument, outline: Outline) -> PartStyle:
+    """The part's register on this instrument. Harmony follows the mood up or down and stays under the tune."""
+    low, high = player.low, player.high
+    if player.role in {"chords", "pad"}:
+        shift = round(outline.feeling.register)
+        low, high = low + shift, high + shift
+        tune = sorted(note.pitch for note in outline.melody)
+        if tune:
+            high = max(low + 10, min(high, tune[len(tune) // 4] - 1))
+            low = min(low, high - 14)
+    low, high = max(low, instrument.low), min(high, instrument.high)
+    if high - low < 9:
+        low, high = max(instrument.low, high - 12), min(instrument.high, low + 12)
+    voices = min(player.voices, instrument.polyphony)
+    return player.model_copy(update={"low": low, "high": high, "voices": voices})
+
+
+def _gated(notes: list[Note], player: PartStyle, outline: Outline) -> list[Note]:
+    """Shorter notes when the mood is excited, longer ones when it is calm; pads and pedals ring on as they are."""
+    gate = outline.feeling.gate
+    if player.pedal or player.figure in {"sustain", "lead"} or gate >= 1.0:
+        return notes
+    return [replace(note, duration=max(30, round(note.duration * gate))) for note in notes]

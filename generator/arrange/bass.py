@@ -1,4 +1,4 @@
-"""Players of the bass line: style patterns by chord degree, and walking bass."""
+"""Players of the bass line: patterns of chord degrees, walking bass and pedal points."""
 
 from __future__ import annotations
 
@@ -7,31 +7,37 @@ from collections.abc import Sequence
 import numpy as np
 
 from generator.arrange.harmony import Outline
+from generator.arrange.meters import pulse
+from generator.arrange.patterns import Stroke, busier, draw_bars, patterns_in
 from generator.arrange.style import PartStyle
 from generator.score import CHORD_TONES, PPQ, Chord, Note, Section
 
 SIXTEENTH = PPQ // 4
+ADVENTURE = 0.2
+_ROOT = (Stroke(0, 64, "R"),)
 
 
 def play_bass(outline: Outline, sections: Sequence[Section], part: PartStyle, rng: np.random.Generator) -> list[Note]:
     """Notes of the bass in its sections; it stays in its register and near where it was."""
-    bar_ticks = outline.plan.meter.bar_ticks
-    patterns = part.patterns.get(str(outline.plan.meter), ())
+    bar_ticks = outline.bar_ticks
+    meter = str(outline.plan.meter)
+    patterns = patterns_in(part.patterns, meter)
     notes: list[Note] = []
     previous = (part.low + part.high) // 2 - 4
     for section in sections:
-        usual = patterns[int(rng.integers(len(patterns)))] if patterns else ""
-        for bar in range(section.start_bar, section.start_bar + section.bars):
+        bars = draw_bars(patterns, section.energy, section.bars, ADVENTURE + 0.5 * outline.novelty, rng)
+        for bar, strokes in enumerate(bars, start=section.start_bar):
             start = bar * bar_ticks
-            if bar == outline.plan.bars - 1:
-                written = [_root_note(outline.chord_at(start), start, bar_ticks, part, previous)]
+            if outline.closes(bar):
+                written = [_root_note(outline.chord_at(start), start, outline.closing_ticks, part, previous)]
             elif part.figure == "walking":
-                written = _walk(outline, start, bar_ticks, part, previous, rng)
+                written = _walk(outline, start, part, previous, rng)
+            elif part.figure == "pedal":
+                written = _pedal(outline, start, strokes or _ROOT, part)
             else:
-                pattern = usual
-                if len(patterns) > 1 and rng.random() < 0.25:
-                    pattern = patterns[int(rng.integers(len(patterns)))]
-                written = _pattern_bar(outline, start, bar_ticks, pattern, part, previous)
+                # A bass is never sparser than its pattern: it is the ground; an excited one divides its notes.
+                playing = busier(strokes or _ROOT, max(1.0, outline.feeling.density), meter, rng)
+                written = _pattern_bar(outline, start, playing, part, previous)
             notes += written
             previous = written[-1].pitch if written else previous
     return notes
@@ -39,7 +45,8 @@ def play_bass(outline: Outline, sections: Sequence[Section], part: PartStyle, rn
 
 def _near(pitch_class: int, around: int, part: PartStyle) -> int:
     """The pitch of a class nearest to another, inside the register."""
-    inside = [p for p in range(part.low, part.high + 1) if p % 12 == pitch_class % 12]
+    lowest = part.low + (pitch_class - part.low) % 12
+    inside = range(lowest, part.high + 1, 12)
     return min(inside, key=lambda pitch: (abs(pitch - around), pitch)) if inside else part.low
 
 
@@ -51,72 +58,93 @@ def _root_note(chord: Chord, start: int, duration: int, part: PartStyle, previou
     return Note(start, duration, _near(_bass_root(chord), min(previous, part.low + 12), part), part.velocity)
 
 
-def _pattern_bar(
-    outline: Outline, start: int, bar_ticks: int, pattern: str, part: PartStyle, previous: int
-) -> list[Note]:
-    """Write one bar from "pos:length:degree" in sixteenths; a chord that changes under the pattern strikes its root."""
+def _pattern_bar(outline: Outline, start: int, strokes: Sequence[Stroke], part: PartStyle, previous: int) -> list[Note]:
+    """One bar of strokes; a chord that changes under a stroke strikes its own root."""
     written: list[Note] = []
-    items = [item.split(":") for item in pattern.split()] or [["0", str(bar_ticks // SIXTEENTH), "R"]]
-    for pos_text, length_text, degree in items:
-        onset = start + int(pos_text) * SIXTEENTH
-        if onset >= start + bar_ticks:
-            continue
+    bar_end = start + outline.bar_ticks
+    for stroke in strokes:
+        onset = start + stroke.pos * SIXTEENTH
+        end = min(onset + stroke.length * SIXTEENTH, bar_end)
         chord = outline.chord_at(onset)
-        end = min(onset + int(length_text) * SIXTEENTH, start + bar_ticks)
-        pitch = _degree(degree, chord, outline.chord_at(start + bar_ticks), previous, part)
+        if part.push and chord.end < bar_end + 1 and chord.end - onset <= PPQ // 2 and onset > chord.onset:
+            chord = outline.chord_at(chord.end)
+        pitch = _degree(stroke.what, chord, outline.chord_at(bar_end), previous, part)
         change = next((c.onset for c in outline.chords_in(onset + 1, end) if c.onset > onset + 1), None)
-        written.append(Note(onset, (change or end) - onset, pitch, part.velocity + (6 if onset == start else 0)))
+        velocity = part.velocity + stroke.weight + (6 if onset == start else 0)
+        sounding = max(30, round(((change or end) - onset) * part.gate))
+        if stroke.what == "S" and pitch + 12 <= part.high:
+            # There is no pitch bend in a Score: a slide is a short note an octave up, bound to the root.
+            written.append(Note(onset, SIXTEENTH // 2, pitch + 12, velocity))
+            written.append(Note(onset + SIXTEENTH // 2, max(30, sounding - SIXTEENTH // 2), pitch, velocity))
+        else:
+            written.append(Note(onset, sounding, pitch, velocity))
         if change is not None:
             written.append(_root_note(outline.chord_at(change), change, end - change, part, pitch))
-        previous = written[-1].pitch
+        previous = pitch
     return written
 
 
-def _degree(degree: str, chord: Chord, following: Chord, previous: int, part: PartStyle) -> int:  # noqa: PLR0911
-    root = _near(_bass_root(chord), min(previous, part.low + 14), part)
+def _degree(degree: str, chord: Chord, following: Chord, previous: int, part: PartStyle) -> int:
+    """The pitch of a degree of the chord, near the root, which itself lies low and near where the bass was."""
+    root = _near(_bass_root(chord), min(previous, part.low + 12), part)
+    if degree == "A":
+        target = _near(_bass_root(following), min(root, part.low + 12), part)
+        return max(part.low, target - 1) if target > root else min(part.high, target + 1)
+    if degree == "8":
+        return root + 12 if root + 12 <= part.high else root
+    if degree == "L":
+        return _near(chord.root + _fifth(chord), root - 5, part)
+    steps = {"3": _third(chord), "5": _fifth(chord), "6": 9, "7": 11 if 11 in CHORD_TONES[chord.quality] else 10}
+    return _near(chord.root + steps[degree], root + 4, part) if degree in steps else root
+
+
+def _third(chord: Chord) -> int:
     tones = CHORD_TONES[chord.quality]
-    match degree:
-        case "R":
-            return root
-        case "8":
-            return root + 12 if root + 12 <= part.high else root
-        case "A":
-            target = _near(_bass_root(following), min(root, part.low + 14), part)
-            return max(part.low, target - 1) if target > root else min(part.high, target + 1)
-        case "3":
-            return _near(chord.root + (3 if 3 in tones else 4 if 4 in tones else 5), root, part)
-        case "5":
-            return _near(chord.root + (6 if 6 in tones and 7 not in tones else 8 if 8 in tones else 7), root, part)
-        case "7":
-            return _near(chord.root + (11 if 11 in tones else 10), root, part)
-        case _:
-            return _near(chord.root + 9, root, part)
+    return 3 if 3 in tones else 4 if 4 in tones else 5
 
 
-def _walk(
-    outline: Outline, start: int, bar_ticks: int, part: PartStyle, previous: int, rng: np.random.Generator
-) -> list[Note]:
-    """Quarter notes: the root where a chord begins, chord and scale tones between, a half step into the next root."""
+def _fifth(chord: Chord) -> int:
+    tones = CHORD_TONES[chord.quality]
+    return 7 if 7 in tones or len(tones) < 3 else 6 if 6 in tones else 8 if 8 in tones else 7
+
+
+def _pedal(outline: Outline, start: int, strokes: Sequence[Stroke], part: PartStyle) -> list[Note]:
+    """The tonic under everything it does not hurt, else the root of the chord."""
+    written = []
+    for stroke in strokes:
+        onset = start + stroke.pos * SIXTEENTH
+        chord = outline.chord_at(onset)
+        clashes = {(outline.key.tonic + step) % 12 for step in (1, 11)} & set(chord.pitch_classes[:3])
+        pitch_class = _bass_root(chord) if clashes else outline.key.tonic
+        length = min(stroke.length * SIXTEENTH, start + outline.bar_ticks - onset)
+        sounding = max(30, round(length * part.gate))
+        written.append(Note(onset, sounding, _near(pitch_class, part.low + 5, part), part.velocity + stroke.weight))
+    return written
+
+
+def _walk(outline: Outline, start: int, part: PartStyle, previous: int, rng: np.random.Generator) -> list[Note]:
+    """Steps on the pulse: the root where a chord begins, chord tones between, a half step into the next root."""
     written: list[Note] = []
     home = part.low + (part.high - part.low) // 3
-    for onset in range(start, start + bar_ticks, PPQ):
-        chord = outline.chord_at(onset)
-        following = outline.chord_at(onset + PPQ)
-        changes = following.onset == onset + PPQ
+    bar_end = start + outline.bar_ticks
+    places = [start + step * SIXTEENTH for step in pulse(str(outline.plan.meter))]
+    for onset, until in zip(places, [*places[1:], bar_end], strict=True):
+        chord, following = outline.chord_at(onset), outline.chord_at(until)
+        around = round(0.55 * previous + 0.45 * home)  # roots lean home, or the line climbs out of its register
         if onset in {chord.onset, start}:
-            # Roots lean home, or a walking line climbs out of its register.
-            pitch = _near(_bass_root(chord), round(0.55 * previous + 0.45 * home), part)
+            pitch = _near(_bass_root(chord), around, part)
             if pitch == previous and chord.onset != onset:
                 pitch = _near(chord.root + CHORD_TONES[chord.quality][1], previous, part)
-        elif changes or onset + PPQ == start + bar_ticks:
-            target = _near(_bass_root(following), round(0.55 * previous + 0.45 * home), part)
+        elif until in {following.onset, bar_end}:
+            target = _near(_bass_root(following), around, part)
             step = 1 if rng.random() < 0.6 else -1
             pitch = target + step if part.low <= target + step <= part.high else target - step
         else:
-            tones = [(chord.root + tone) % 12 for tone in CHORD_TONES[chord.quality]]
+            tones = chord.pitch_classes
             near = [p for p in range(previous - 5, previous + 6) if p % 12 in tones and p != previous]
             inside = [p for p in near if part.low <= p <= part.high] or [_near(chord.root, previous, part)]
             pitch = inside[int(rng.integers(len(inside)))]
-        written.append(Note(onset, PPQ, pitch, part.velocity + (5 if (onset - start) % (2 * PPQ) == PPQ else 0)))
+        second = (onset - start) % (2 * PPQ) == PPQ
+        written.append(Note(onset, round((until - onset) * part.gate), pitch, part.velocity + (5 if second else 0)))
         previous = pitch
     return written

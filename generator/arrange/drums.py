@@ -1,102 +1,129 @@
-"""The drummer: grooves from the style, chosen by energy, with fills and a crash where sections begin."""
+"""The drummer: grooves chosen by energy, from the style or written by the composer, with fills, crashes and rests
+where sections meet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from generator.arrange.meters import STEPS, derive_row
 from generator.arrange.style import DRUMS, Groove, PartStyle, Style
+from generator.corpus.piece import GRID, Hit
 from generator.plan import Plan
 from generator.score import PPQ, Note, Section
 
 SIXTEENTH = PPQ // 4
 _VELOCITY = {"X": 14, "x": 0, "o": -34}
-_FILL_DRUMS = ("snare", "high_tom", "mid_tom", "low_tom")
+_SOFTER = {"hat": -10, "open_hat": -8, "pedal_hat": -14, "shaker": -16, "tambourine": -12, "ride": -6}
+Written = Mapping[str, tuple[tuple[Hit, ...], ...]]
+"""Bars of drumming by the name of the section they are for, played round and round."""
 
 
 def play_drums(
-    plan: Plan, sections: Sequence[Section], part: PartStyle, style: Style, rng: np.random.Generator
-) -> list[Note]:
-    """Notes of the drum kit in its sections; General MIDI percussion pitches."""
-    grooves = style.grooves.get(str(plan.meter), ())
+    plan: Plan, sections: Sequence[Section], part: PartStyle, style: Style, written: Written, *, closing: bool,
+    rng: np.random.Generator,
+) -> list[Note]:  # fmt: skip
+    """Notes of the drum kit in its sections; General MIDI percussion pitches. `closing`: the last bar is one stroke."""
     bar_ticks = plan.meter.bar_ticks
+    following = {s.start_bar - 1: s for s in plan.sections}
     notes: list[Note] = []
     for section in sections:
-        groove = _choose(grooves, section.energy, rng)
-        if groove is None:
-            continue
+        groove = _choose(style, str(plan.meter), section, rng)
+        bars = written.get(section.name, ())
         for index in range(section.bars):
             bar = section.start_bar + index
             start = bar * bar_ticks
-            if bar == plan.bars - 1:
+            if closing and bar == plan.last_bar:
                 notes += _last_hit(start, part.velocity, style)
                 continue
-            every = style.playing.fill_every
-            fills = (every > 0 and (index + 1) % every == 0) or (every > 0 and index == section.bars - 1 and index > 0)
-            notes += _bar(groove, start, part.velocity, rng)
-            if fills:
-                notes = _fill(notes, start, bar_ticks, part.velocity, section.energy, style, rng)
-        if section.energy > 0.75 and section.start_bar > 0:
+            if bars:
+                played = _hits(bars[index % len(bars)], start)
+            else:
+                played = _bar(groove, index, start, part.velocity, str(plan.meter), rng)
+            notes += _lead_over(played, index, section, following.get(bar), start, plan, part.velocity, style, rng)
+        if section.energy >= style.drumming.crash_from and section.start_bar > 0:
             notes.append(Note(section.start_bar * bar_ticks, PPQ, DRUMS["crash"], part.velocity))
     return notes
 
 
+def _lead_over(
+    played: list[Note], index: int, section: Section, following: Section | None, start: int, plan: Plan, velocity: int,
+    style: Style, rng: np.random.Generator,
+) -> list[Note]:  # fmt: skip
+    """A bar with what prepares the next one: nothing, silence before a rise, or a fill."""
+    rises = following is not None and following.energy > section.energy + 0.05
+    if rises and rng.random() < style.drumming.dropout:
+        return [note for note in played if note.onset < start + plan.meter.bar_ticks // 2]
+    every = style.drumming.fill_every
+    inside = every > 0 and (index + 1) % every == 0
+    at_end = every > 0 and index == section.bars - 1 and index > 0
+    if (inside or at_end) and rng.random() < style.drumming.fill_chance:
+        return _fill(played, start, plan, velocity, section, style, rng)
+    return played
+
+
 def _last_hit(start: int, velocity: int, style: Style) -> list[Note]:
     """The downbeat that ends the piece: kick and whichever cymbal the style uses."""
-    cymbal = "crash" if "crash" in _kit_names(style) else "ride"
+    names = {drum for grooves in style.grooves.values() for groove in grooves for drum in groove.rows}
+    cymbal = "crash" if style.drumming.crash_from <= 1.0 else "ride" if "ride" in names else "kick"
     return [Note(start, SIXTEENTH, DRUMS["kick"], velocity), Note(start, PPQ, DRUMS[cymbal], velocity - 10)]
 
 
-def _kit_names(style: Style) -> set[str]:
-    return {drum for grooves in style.grooves.values() for groove in grooves for drum in groove.rows}
-
-
-def _choose(grooves: Sequence[Groove], energy: float, rng: np.random.Generator) -> Groove | None:
-    """A groove whose energy range holds the section's; the nearest one when none does."""
-    fitting = [groove for groove in grooves if groove.low <= energy <= groove.high]
+def _choose(style: Style, meter: str, section: Section, rng: np.random.Generator) -> Groove:
+    """A groove for this section by name, else by energy; the nearest one when no range holds it."""
+    grooves = style.grooves.get(meter) or [_derived(groove, meter) for groove in style.grooves.get("4/4", ())]
+    named = [groove for groove in grooves if section.name.rstrip("'") in groove.sections]
+    free = named or [groove for groove in grooves if not groove.sections]
+    fitting = [groove for groove in free if groove.low <= section.energy <= groove.high]
     if fitting:
         return fitting[int(rng.integers(len(fitting)))]
-    return min(grooves, key=lambda g: min(abs(g.low - energy), abs(g.high - energy)), default=None)
+    return min(
+        free, key=lambda g: min(abs(g.low - section.energy), abs(g.high - section.energy)), default=Groove(rows={})
+    )
 
 
-def _bar(groove: Groove, start: int, velocity: int, rng: np.random.Generator) -> list[Note]:
+def _derived(groove: Groove, meter: str) -> Groove:
+    return groove.model_copy(update={"rows": {drum: derive_row(row, meter) for drum, row in groove.rows.items()}})
+
+
+def _bar(groove: Groove, index: int, start: int, velocity: int, meter: str, rng: np.random.Generator) -> list[Note]:
+    """Bar `index` of a section; rows of several bars go round."""
+    steps = STEPS[meter]
     notes = []
     for drum, row in groove.rows.items():
-        for step, mark in enumerate(row):
-            if mark in ".-":
-                continue
-            if mark.isdigit():
-                if rng.random() >= int(mark) / 10:
-                    continue
-                mark = "o"  # noqa: PLW2901 -- a chance hit is a ghost note
-            loudness = velocity + _VELOCITY[mark] - (10 if "hat" in drum or drum == "shaker" else 0)
-            notes.append(Note(start + step * SIXTEENTH, SIXTEENTH, DRUMS[drum], max(12, min(127, loudness))))
+        first = index * steps % len(row)
+        notes += _row(drum, row[first : first + steps], start, velocity, rng)
     return notes
 
 
-def _fill(
-    notes: list[Note],
-    start: int,
-    bar_ticks: int,
-    velocity: int,
-    energy: float,
-    style: Style,
-    rng: np.random.Generator,
-) -> list[Note]:
-    """Replace the last beat's backbeat with a run; quiet styles only add snare ghosts."""
-    first = start + bar_ticks - PPQ
-    if energy < 0.6 or style.playing.swing_unit == 16:
-        return [
-            *notes,
-            *(Note(first + step * SIXTEENTH, SIXTEENTH, DRUMS["snare"], max(20, velocity - 38 + 6 * step))
-              for step in range(4) if rng.random() < 0.55),
-        ]  # fmt: skip
-    kept = [note for note in notes if note.onset < first or note.pitch in {DRUMS["kick"], DRUMS["ride"]}]
-    run = sorted(int(value) for value in rng.integers(0, len(_FILL_DRUMS), size=4))
-    hits = [
-        Note(first + step * SIXTEENTH, SIXTEENTH, DRUMS[_FILL_DRUMS[drum]], min(127, velocity - 12 + 6 * step))
-        for step, drum in enumerate(run)
-        if step % 2 == 0 or rng.random() < 0.7
+def _row(drum: str, row: str, start: int, velocity: int, rng: np.random.Generator) -> list[Note]:
+    notes = []
+    for step, mark in enumerate(row):
+        if mark in ".-" or (mark.isdigit() and rng.random() >= int(mark) / 10):
+            continue
+        loudness = velocity + _VELOCITY["o" if mark.isdigit() else mark] + _SOFTER.get(drum, 0)
+        notes.append(Note(start + step * SIXTEENTH, SIXTEENTH, DRUMS[drum], max(12, min(127, loudness))))
+    return notes
+
+
+def _hits(hits: Sequence[Hit], start: int) -> list[Note]:
+    """Written drumming; it brings its own microtiming."""
+    tick = PPQ // GRID
+    return [
+        Note(start + hit.pos * tick, SIXTEENTH, DRUMS[hit.drum], hit.velocity, hit.shift_ticks or 1) for hit in hits
     ]
-    return [*kept, *hits]
+
+
+def _fill(
+    played: list[Note], start: int, plan: Plan, velocity: int, section: Section, style: Style, rng: np.random.Generator
+) -> list[Note]:
+    """One of the style's fills for this energy, at the end of the bar, instead of what was there."""
+    fitting = [fill for fill in style.fills if fill.low <= section.energy <= fill.high]
+    if not fitting:
+        return played
+    fill = fitting[int(rng.integers(len(fitting)))]
+    length = min(max(len(row) for row in fill.rows.values()), STEPS[str(plan.meter)])
+    first = start + plan.meter.bar_ticks - length * SIXTEENTH
+    kept = [note for note in played if note.onset < first]
+    return kept + [note for drum, row in fill.rows.items() for note in _row(drum, row[-length:], first, velocity, rng)]

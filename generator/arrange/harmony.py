@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from generator.arrange.mood import Feeling, feeling_of
+from generator.arrange.roman import parse_bars, parse_roman
 from generator.arrange.style import Style
-from generator.brief import Key
-from generator.compose import Lead
-from generator.corpus.piece import GRID, Bar
+from generator.arrange.substitution import substitute, tint
+from generator.brief import Brief, Key
+from generator.compose import Lead, colour
+from generator.corpus.piece import GRID, Bar, GridChord
+from generator.errors import ArrangeError
 from generator.plan import Plan
-from generator.score import PPQ, Chord, Note, Section
+from generator.score import CHORD_TONES, PPQ, Chord, Note, Section
 
 TICKS = PPQ // GRID
 """Ticks of one grid step."""
@@ -25,55 +31,140 @@ class Outline:
     plan: Plan
     chords: tuple[Chord, ...]
     melody: tuple[Note, ...]
+    feeling: Feeling
+    novelty: float
+    ending: str
+    """The kind of `style.Ending`."""
+    onsets: tuple[int, ...]
+    """Onsets of the chords, for looking them up."""
+
+    @property
+    def end(self) -> int:
+        return self.plan.bars * self.plan.meter.bar_ticks
+
+    @property
+    def bar_ticks(self) -> int:
+        return self.plan.meter.bar_ticks
+
+    def closes(self, bar: int) -> bool:
+        """Whether everybody plays the last chord in this bar; a loop and a fade just go on."""
+        return bar == self.plan.last_bar and self.ending != "fade"
+
+    @property
+    def closing_ticks(self) -> int:
+        """How long the last chord is held."""
+        return PPQ // 2 if self.ending == "hit" else self.bar_ticks
+
+    @property
+    def leading(self) -> int:
+        """Pitch class of the leading tone."""
+        return (self.key.tonic - 1) % 12
 
     def chord_at(self, tick: int) -> Chord:
-        """The chord sounding at a tick; the last one after the end."""
-        index = int(np.searchsorted([chord.onset for chord in self.chords], tick, side="right")) - 1
-        return self.chords[max(0, index)]
+        """The chord sounding at a tick; after the end of a loop its beginning, of a piece its last one."""
+        if tick >= self.end:
+            tick = tick % self.end if self.plan.loop else self.end - 1
+        return self.chords[max(0, bisect_right(self.onsets, tick) - 1)]
 
     def chords_in(self, start: int, end: int) -> list[Chord]:
         """The chords of a stretch, cut to it."""
+        first = max(0, bisect_right(self.onsets, start) - 1)
+        last = bisect_right(self.onsets, end - 1)
         found = []
-        for chord in self.chords:
+        for chord in self.chords[first:last]:
             left, right = max(chord.onset, start), min(chord.end, end)
             if left < right:
                 found.append(replace(chord, onset=left, duration=right - left))
         return found
 
+    def scale(self) -> tuple[int, ...]:
+        """Pitch classes of the key; natural minor."""
+        steps = (0, 2, 3, 5, 7, 8, 10) if self.key.mode == "minor" else (0, 2, 4, 5, 7, 9, 11)
+        return tuple((self.key.tonic + step) % 12 for step in steps)
 
-def lay_out(lead: Lead, plan: Plan, style: Style, rng: np.random.Generator) -> Outline:
+
+def lay_out(lead: Lead, plan: Plan, brief: Brief, style: Style, rng: np.random.Generator) -> Outline:
     """Write out every section from its material. Sections that return (A') have their own variation, and ornament it;
-    frame sections (intro, break, outro) keep only the harmony; the piece ends on the tonic."""
+    frame sections (intro, break, outro) keep only the harmony; the piece ends on the tonic, unless it is a loop.
+
+    Raises ArrangeError: the lead lacks a material of the plan, or has a chord we do not know.
+    """
     bar_ticks = plan.meter.bar_ticks
+    own = _own_chords(lead.key, brief, style, bar_ticks // TICKS, rng)
     chords: list[Chord] = []
     melody: list[Note] = []
     for section in plan.sections:
-        bars = lead.materials.get(section.name) or lead.materials[section.material]
+        bars = _bars_of(lead, section)
         tune: list[Note] = []
-        for index, source in enumerate(_bar_order(section, len(bars))):
+        for index, place in enumerate(_places(section, len(style.harmony.phrases))):
             start = (section.start_bar + index) * bar_ticks
-            bar = bars[source]
-            chords += _bar_chords(bar, start, bar_ticks)
+            bar = bars[style.harmony.phrases[place] % len(bars)]
+            chords += _bar_chords(own[place] if own else bar.chords, start, bar_ticks, lead.key)
             if not section.name.islower():
                 tune += _bar_melody(bar, start, swung=style.playing.swing_unit == 8 and style.playing.swing > 0.3)
         melody += _vary(tune, section, style, rng)
-    chords = _merge(_end_on_tonic(chords, lead.key, plan, style))
-    return Outline(lead.key, plan, tuple(chords), tuple(_one_voice(melody, plan, lead.key)))
+    tune = _one_voice(melody, plan, lead.key)
+    feeling = feeling_of(brief)
+    closed = chords if plan.loop else _end_on_tonic(chords, lead.key, plan, style)
+    chosen = substitute(_merge(closed), tune, lead.key, plan, brief, style, rng)
+    tinted = tuple(tint(chord, style, feeling.dissonance) for chord in chosen)
+    onsets = tuple(chord.onset for chord in tinted)
+    return Outline(lead.key, plan, tinted, tuple(tune), feeling, brief.novelty, style.ending.kind, onsets)
 
 
-def _bar_order(section: Section, material_bars: int) -> list[int]:
-    """Which bars of its material a section plays: round and round; a short return keeps the opening and the cadence."""
-    if "'" in section.name and 4 <= section.bars < material_bars:
-        return [*range(section.bars - 2), material_bars - 2, material_bars - 1]
-    return [index % material_bars for index in range(section.bars)]
+def _bars_of(lead: Lead, section: Section) -> tuple[Bar, ...]:
+    bars = lead.materials.get(section.name) or lead.materials.get(section.material)
+    if not bars:
+        raise ArrangeError(f"The lead sheet has no music for section {section.name}; it needs {section.material}.")
+    return bars
 
 
-def _bar_chords(bar: Bar, start: int, bar_ticks: int) -> list[Chord]:
-    onsets = [chord.pos * TICKS for chord in bar.chords]
+def _own_chords(
+    key: Key, brief: Brief, style: Style, steps: int, rng: np.random.Generator
+) -> list[tuple[GridChord, ...]]:
+    """The chords of a form that belongs to the style (a twelve-bar blues), in its colours; empty where it has none."""
+    texts = style.harmony.progressions.get(key.mode, ())  # type: ignore[call-overload]
+    if not texts:
+        return []
+    bars = parse_bars(texts[int(rng.integers(len(texts)))])
+    written = []
+    for bar in bars:
+        half = steps // 2 // GRID * GRID
+        places = [index * half for index in range(len(bar))]
+        written.append(tuple(
+            colour(GridChord(place, (key.tonic + root) % 12, quality), key.tonic, style, brief.complexity)
+            for place, (root, quality) in zip(places, bar, strict=True)
+        ))  # fmt: skip
+    return written
+
+
+def _places(section: Section, count: int) -> list[int]:
+    """Which bars of a chorus of `count` bars a section plays.
+
+    Whole choruses, then the last bars again as a tag; a section shorter than a chorus its beginning, a short return
+    and a frame of a long form the beginning and the cadence.
+    """
+    full, rest = divmod(section.bars, count)
+    if full:
+        return [*list(range(count)) * full, *range(count - rest, count)]
+    if rest >= 4 and ("'" in section.name or count > 8):
+        return [*range(rest - 2), count - 2, count - 1]
+    return list(range(rest))
+
+
+def _bar_chords(written: Sequence[GridChord], start: int, bar_ticks: int, key: Key) -> list[Chord]:
+    for chord in written:
+        if chord.quality not in CHORD_TONES:
+            known = ", ".join(filter(None, CHORD_TONES))
+            raise ArrangeError(f"I do not know the chord quality “{chord.quality}”; known are {known}.")
+    if not written:
+        return [Chord(start, bar_ticks, key.tonic, "m" if key.mode == "minor" else "")]
+    onsets = [0, *(chord.pos * TICKS for chord in written[1:])]
     ends = [*onsets[1:], bar_ticks]
     return [
-        Chord(start + onset, end - onset, chord.root, chord.quality)
-        for chord, onset, end in zip(bar.chords, onsets, ends, strict=True)
+        Chord(start + onset, end - onset, chord.root % 12, chord.quality)
+        for chord, onset, end in zip(written, onsets, ends, strict=True)
+        if onset < end <= bar_ticks
     ]
 
 
@@ -111,13 +202,13 @@ def _anticipate(note: Note) -> list[Note]:
 
 
 def _one_voice(melody: list[Note], plan: Plan, key: Key) -> list[Note]:
-    """Notes in order, none over the next one or over the end; the last one rests on the tonic chord."""
-    ordered = sorted({note.onset: note for note in melody}.values(), key=lambda note: note.onset)
+    """Notes in order, none over the next one or over the end; the last one of a piece rests on the tonic chord."""
     end = plan.bars * plan.meter.bar_ticks
+    ordered = sorted({n.onset: n for n in melody if 0 <= n.onset < end}.values(), key=lambda note: note.onset)
     voice = []
     for note, following in zip(ordered, [*(n.onset for n in ordered[1:]), end], strict=False):
         voice.append(replace(note, duration=max(PPQ // 8, min(note.duration, following - note.onset))))
-    if voice:
+    if voice and not plan.loop:
         last = voice[-1]
         tonic_triad = {(key.tonic + step) % 12 for step in ((0, 3, 7) if key.mode == "minor" else (0, 4, 7))}
         pitch = min(
@@ -128,16 +219,23 @@ def _one_voice(melody: list[Note], plan: Plan, key: Key) -> list[Note]:
 
 
 def _end_on_tonic(chords: list[Chord], key: Key, plan: Plan, style: Style) -> list[Chord]:
-    """The last bar is the tonic, in the style's colour; where no tune is in the way, its dominant leads there."""
+    """The last bar is the tonic, in the style's colour; where no tune is in the way, its cadence leads there."""
     bar_ticks = plan.meter.bar_ticks
     last_bar = (plan.bars - 1) * bar_ticks
     before = [chord for chord in chords if chord.onset < last_bar]
+    cadence = style.ending.cadence
     if plan.sections[-1].name.islower() and plan.sections[-1].bars >= 2:
-        turn = last_bar - bar_ticks // (2 if plan.meter.beats % 2 == 0 and style.harmony.bars_per_chord == 1 else 1)
+        half = bar_ticks // 2 // PPQ * PPQ if len(cadence) == 1 and style.harmony.bars_per_chord == 1 else 0
+        turn = last_bar - (half or bar_ticks)
         before = [replace(c, duration=min(c.end, turn) - c.onset) for c in before if c.onset < turn]
-        before.append(Chord(turn, last_bar - turn, (key.tonic + 7) % 12, style.harmony.dominant[0]))
-    quality = (style.harmony.minor if key.mode == "minor" else style.harmony.major)[-1]
-    return [*before, Chord(last_bar, bar_ticks, key.tonic, quality)]
+        step = (last_bar - turn) // len(cadence) // (PPQ // 2) * (PPQ // 2)
+        for index, numeral in enumerate(cadence):
+            semitones, quality = parse_roman(numeral)
+            onset = turn + index * step
+            end = last_bar if index == len(cadence) - 1 else onset + step
+            before.append(Chord(onset, end - onset, (key.tonic + semitones) % 12, quality))
+    palette = style.harmony.minor if key.mode == "minor" else style.harmony.major
+    return [*before, Chord(last_bar, bar_ticks, key.tonic, palette[-1])]
 
 
 def _merge(chords: list[Chord]) -> list[Chord]:

@@ -16,7 +16,8 @@ from types import MappingProxyType
 class Instrument:
     """One entry. `program` is None for an instrument that only exists as a synthesiser voice.
 
-    `low` and `high` are sounding MIDI pitches, `acousticness` lies in [0, 1].
+    `low` and `high` are sounding MIDI pitches, `acousticness` lies in [0, 1]; `polyphony` is how many notes can sound
+    at once (strings of a guitar, fingers of a pianist, one for a wind instrument).
     """
 
     name: str
@@ -29,11 +30,12 @@ class Instrument:
     high: int
     acousticness: float
     kit: bool
+    polyphony: int
 
 
 def _load() -> Mapping[str, Instrument]:
     entries = tomllib.loads(files(__package__).joinpath("instruments.toml").read_text("utf-8"))
-    defaults = {"program": None, "bank": 0, "kit": False}
+    defaults = {"program": None, "bank": 0, "kit": False, "polyphony": 10}
     return MappingProxyType({name: Instrument(name=name, **(defaults | entry)) for name, entry in entries.items()})
 
 

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
+from dataclasses import replace
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.arrange.arrange import arrange
-from generator.arrange.style import STEPS, STYLES_DIR, load_style, read_style
+from generator.arrange.meters import STEPS
+from generator.arrange.style import STYLES_DIR, load_style, read_style
 from generator.arrange.voicing import voice
 from generator.brief import METERS, Key, Mood, writable_styles
-from generator.compose import colour, compose, take_seeds
+from generator.compose import colour, take_seeds
 from generator.corpus.piece import GridChord
-from generator.errors import StyleError
+from generator.errors import ArrangeError, StyleError
 from generator.measure.attributes import measure_attributes
 from generator.perform import perform, swing_ticks
-from generator.pipeline import load_composer
 from generator.plan import MATERIAL_BARS, make_plan
 from generator.render.instruments import INSTRUMENTS
 from generator.render.timing import TAIL_S
-from generator.score import CHORD_TONES, PPQ, Chord
+from generator.score import CHORD_TONES, PPQ, Chord, Score, Section
+from tests.generator.leads import simple_lead
 from tests.generator.scores import brief
 
 
@@ -31,13 +33,15 @@ from tests.generator.scores import brief
     style=st.sampled_from(writable_styles()),
     tempo=st.floats(40, 220),
     meter=st.sampled_from(METERS),
-    length=st.floats(10, 600),
+    length=st.floats(15, 600),
+    loop=st.booleans(),
 )
-def test_the_form_fills_the_length_within_a_bar(style, tempo, meter, length):
-    plan = make_plan(brief(style, tempo_bpm=tempo, meter=meter, length_s=length), load_style(style))
+def test_the_form_fills_the_length_within_a_bar(style, tempo, meter, length, loop):
+    plan = make_plan(brief(style, tempo_bpm=tempo, meter=meter, length_s=length, loop=loop), load_style(style))
     bar_s = plan.meter.bar_ticks / PPQ * 60 / tempo
+    empty = Score("", Key(0, "major"), plan.meter, plan.bars, plan.tempos, (), plan.sections, ())
     assert sum(section.bars for section in plan.sections) == plan.bars
-    assert abs(plan.bars * bar_s + TAIL_S - length) <= bar_s
+    assert abs(empty.length_s + (0 if loop else TAIL_S) - length) <= bar_s
     starts = [section.start_bar for section in plan.sections]
     assert starts == sorted(set(starts))
 
@@ -45,7 +49,7 @@ def test_the_form_fills_the_length_within_a_bar(style, tempo, meter, length):
 def test_a_minute_has_an_intro_returning_material_and_an_ending():
     for style in writable_styles():
         usual = load_style(style).tempo_bpm.default
-        plan = make_plan(brief(style, tempo_bpm=usual, length_s=120.0), load_style(style))
+        plan = make_plan(brief(style, tempo_bpm=usual, length_s=150.0), load_style(style))
         names = [section.name for section in plan.sections]
         assert names[0] == "intro"
         assert names[-1] == "outro"
@@ -57,9 +61,8 @@ def _piece(style: str, seed: int = 5, **changes: object):
     asked = brief(style, seed=seed, **changes)
     data = load_style(style)
     plan = make_plan(asked, data)
-    model, _ = load_composer()
     (take,) = take_seeds(seed, 1)
-    (lead,) = compose(asked, plan, data, model, [take])
+    lead = simple_lead(asked, plan, data, seed)
     return asked, plan, data, perform(arrange(lead, plan, asked, data, "Test", take), plan, asked, data, take)
 
 
@@ -74,15 +77,21 @@ def test_every_style_in_every_metre_is_playable(style, meter):
         assert part.notes, f"{part.name} is silent"
         instrument = INSTRUMENTS[part.instrument]
         for note in part.notes:
-            assert 0 <= note.onset < score.end_tick
+            assert 0 <= note.onset < note.end <= score.end_tick or part.role in {"drums", "texture"}
             assert note.duration > 0
             assert 1 <= note.velocity <= 127
             if part.role not in {"drums", "texture"}:
                 assert instrument.low <= note.pitch <= instrument.high
+        assert _most_at_once(part) <= instrument.polyphony, f"{part.name} has too many notes at once"
     last = score.chords[-1]
     assert last.root == Key.parse(asked.key).tonic, "the piece ends on the tonic"
     assert last.end == score.end_tick
     assert score.bars == plan.bars
+
+
+def _most_at_once(part) -> int:
+    edges = sorted([(n.onset, 1) for n in part.notes] + [(n.end, -1) for n in part.notes])
+    return max(accumulate(step for _, step in edges))
 
 
 def test_drums_keep_out_of_ambient_and_walk_in_jazz():
@@ -144,6 +153,59 @@ def test_the_tune_is_on_top_and_the_piece_comes_home(style):
     assert [(chord.root - score.key.tonic) % 12 for chord in score.chords[-2:]] == [7, 0], "dominant, tonic"
 
 
+def test_a_loop_has_no_ending_and_leads_back_to_its_beginning():
+    asked, plan, _, score = _piece("jazz", length_s=60.0, loop=True)
+    assert plan.last_bar is None
+    assert not {section.name for section in plan.sections} & {"intro", "outro"}
+    last_bar = (plan.bars - 1) * plan.meter.bar_ticks
+    walking = [note for note in score.part("bass").notes if note.onset >= last_bar]
+    assert len(walking) == 4, "the bass walks on"
+    first = score.part("bass").notes[0]
+    assert abs(walking[-1].pitch - first.pitch) % 12 in {1, 11}, "into its first note"
+    assert asked.loop
+
+
+def test_a_slowing_piece_is_still_on_time():
+    plan = make_plan(brief("classical", tempo_bpm=92.0, length_s=60.0), load_style("classical"))
+    assert plan.tempos[-1].bpm < 0.8 * plan.tempos[0].bpm
+
+
+def test_twelve_bars_have_the_chords_of_the_blues():
+    score = _piece("blues", length_s=120.0, tempo_bpm=96.0, complexity=0.0)[3]
+    chorus = next(section for section in score.sections if section.name == "A")
+    assert chorus.bars % 12 == 0
+    bar = score.meter.bar_ticks
+
+    def degree(index: int) -> int:
+        start = (chorus.start_bar + index) * bar
+        return next((c.root - score.key.tonic) % 12 for c in score.chords if c.onset <= start < c.end)
+
+    assert degree(0) == 0
+    assert degree(4) == 5, "the second line begins on the fourth degree"
+    assert degree(8) in {2, 7}
+
+
+def test_odd_plans_and_leads_work_or_say_why():
+    asked = brief("pop", tempo_bpm=120.0, length_s=60.0)
+    data = load_style("pop")
+    plan = make_plan(asked, data)
+    lead = simple_lead(asked, plan, data, 1, tune=False)
+    assert "melody" not in {part.role for part in arrange(lead, plan, asked, data, "", 1).parts}
+    for bars in (1, 2000):
+        odd = replace(plan, bars=bars, sections=(Section("A", 0, bars, 0.8, "A"),), tempos=plan.tempos[:1])
+        score = perform(arrange(lead, odd, asked, data, "", 1), odd, asked, data, 1)
+        assert score.bars == bars
+        assert all(note.onset < score.end_tick for part in score.parts for note in part.notes)
+    with pytest.raises(ArrangeError, match="needs A"):
+        arrange(replace(lead, materials={}), plan, asked, data, "", 1)
+    strange = tuple(replace(bar, chords=(GridChord(0, 0, "7#11"),)) for bar in lead.materials["A"])
+    with pytest.raises(ArrangeError, match="7#11"):
+        arrange(replace(lead, materials=lead.materials | {"A": strange}), plan, asked, data, "", 1)
+    nobody = tuple(name for part in data.parts.values() for name in part.instruments)
+    with pytest.raises(ArrangeError, match="nobody"):
+        arrange(lead, plan, replace(asked, instruments_unwanted=nobody), data, "", 1)
+
+
 def test_swing_moves_only_the_off_beats():
     assert swing_ticks(0, 1.0, 8) == 0
     assert swing_ticks(PPQ // 2, 1.0, 8) == PPQ // 6
@@ -185,6 +247,10 @@ def test_materials_have_eight_bars():
         ('figure = "lead"', 'figure = "solo"', "parts.melody.figure"),
         ('"vibraphone"', '"vibrafone"', "vibrafone"),
         ("X-----x---x-----", "X-----x---x", "kick"),
+        ("0:10:R 11:3:5", "0:10:R 11:3:9", "“9”"),
+        ("0:7 10:5", "0:7 17:5", "17:5"),
+        ("tritone = 0.25", "tritones = 0.25", "tritone"),
+        ("iim7", "iix7", "iix7"),
         ("A:8:0.6", "A:eight", "A:eight"),
         ("level_lufs = -21", "level_lufs = 3", "level_lufs"),
         ("[harmony]", "[harmony", "TOML"),
