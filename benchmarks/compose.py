@@ -26,9 +26,10 @@ from rich.console import Console
 from benchmarks.listen import decode, hear, pulse, residual_db
 from benchmarks.result import Must, Options, Result, Rows
 from bot.settings import Settings, child_environment, load_settings
-from generator import pipeline
+from generator import publish
 from generator.brief import Brief, writable_styles
 from generator.errors import GeneratorError
+from generator.pipeline import compose_track
 from generator.produce.mix import Mix, mix
 from generator.render.sounds import find_soundfont
 from generator.score import Meter
@@ -80,7 +81,7 @@ def run(options: Options) -> Result:
     rows = [piece.row for piece in finished]
     musts = [*_musts_of_rows(rows), *_musts_of_cold(cold, same_notes=same_notes, same_samples=same_samples)]
     stages = [{"style": piece.row["style"], "number": piece.row["number"], **piece.stages_s} for piece in finished]
-    headings = {"style": "style", "number": "text"} | {name: name for name in pipeline.STAGES}
+    headings = {"style": "style", "number": "text"} | {name: name for name in publish.STAGES}
     sounds = "a soundfont" if soundfont else "synthesised (no soundfont)"
     seconds = ", ".join(f"{one.seconds:.1f} s ({one.cpu_s:.1f} s of CPU)" for one in cold)
     memory = max(one.memory_mib for one in cold)
@@ -91,7 +92,7 @@ def run(options: Options) -> Result:
     ]
     tables = [
         Rows("Asked and measured", _COLUMNS, rows, _DIGITS),
-        Rows("Seconds of each stage, warm", headings, stages, dict.fromkeys(pipeline.STAGES, 1)),
+        Rows("Seconds of each stage, warm", headings, stages, dict.fromkeys(publish.STAGES, 1)),
     ]
     return Result("compose", tables, musts, notes)
 
@@ -103,14 +104,14 @@ def _brief(text: str, style: str, length_s: float, number: int) -> Brief:
 
 @contextmanager
 def _overhearing() -> Iterator[list[Mix]]:
-    """Keeps the mixes that the pipeline makes: the bus before mastering is not among its files."""
+    """Keeps the mixes that are made: the bus before mastering is not among its files."""
     heard: list[Mix] = []
 
     def keep(*args: Any, **options: Any) -> Mix:
         heard.append(mix(*args, **options))
         return heard[-1]
 
-    with patch.object(pipeline, "mix", keep):
+    with patch.object(publish, "mix", keep):
         yield heard
 
 
@@ -122,10 +123,10 @@ def _piece(brief: Brief, out: Path, soundfont: Path | None, number: int) -> _Fin
     began, worked = time.perf_counter(), _cpu_s()
     try:
         with _overhearing() as mixes:
-            track = pipeline.compose_track(brief, out, track_id=out.name, takes=1, soundfont=soundfont)
+            track = compose_track(brief, out, track_id=out.name, takes=1, soundfont=soundfont)
     except GeneratorError as error:
         Console(stderr=True, highlight=False).print(f"{brief.style}, “{brief.text}”: {error}")
-        return _Finished(row, dict.fromkeys(pipeline.STAGES, 0.0))
+        return _Finished(row, dict.fromkeys(publish.STAGES, 0.0))
     row |= {"seconds": time.perf_counter() - began, "cpu_s": _cpu_s() - worked}
     heard = hear(Path(track.files["mp3"]))
     beat = pulse(decode(Path(track.files["mp3"])))

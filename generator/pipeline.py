@@ -1,117 +1,31 @@
-"""From a Brief to a published Track: every stage in order, timed, cancellable, written to disk as a whole.
+"""From a Brief to a published Track: plan, compose, check, arrange, perform, choose; `publish` does the rest.
 
 Knows no listener: whoever does passes `rank`, a function that scores the takes by their measured attributes.
 """
 
 from __future__ import annotations
 
-import json
-import platform
-import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from generator.arrange.arrange import arrange
 from generator.arrange.style import Style, load_style
 from generator.brief import Attributes, Brief
 from generator.compose import take_seeds
-from generator.errors import GeneratorError, QualityError
 from generator.gate import Checked, compose_original
 from generator.measure.attributes import measure_attributes
-from generator.measure.report import Measured, measure
 from generator.model import checkpoint
 from generator.model.transformer import Composer
-from generator.notation.midi import write_midi
-from generator.notation.musicxml import write_musicxml
 from generator.perform import perform
 from generator.plan import make_plan
-from generator.produce.deliver import DeliveredAudio, deliver_mp3
-from generator.produce.encode import Tags, encode_flac
-from generator.produce.master import master
-from generator.produce.mix import Mix, mix
-from generator.produce.pictures import cover, piano_roll
-from generator.produce.provenance import comment, provenance
-from generator.render.render import render
+from generator.publish import Candidate, Clock, Progress, Track, device, publish
 from generator.score import Score
 from generator.titles import title_of
 
-STAGES = ("compose", "arrange", "render", "mix", "master", "encode", "check")
-# Share of the work that is done when a stage begins; from timings on two cores.
-_BEGINS = dict(zip(STAGES, (0.0, 0.3, 0.32, 0.6, 0.75, 0.82, 0.95), strict=True))
-
 Rank = Callable[[Sequence[Attributes]], Sequence[float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a piece stands: the stage it is in and the share of the whole that is done, 0 … 1."""
-
-    stage: str
-    fraction: float
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """A published piece. `files` maps kinds to paths; `take` of `takes` was kept."""
-
-    track_id: str
-    dir: Path
-    files: dict[str, Any]
-    brief: Brief
-    attributes: Attributes
-    title: str
-    measured: dict[str, Any]
-    timings_s: dict[str, float]
-    take: int
-    takes: int
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "track_id": self.track_id, "dir": str(self.dir), "files": self.files, "brief": self.brief.to_dict(),
-            "attributes": self.attributes.to_dict(), "title": self.title, "measured": self.measured,
-            "timings_s": self.timings_s, "take": self.take, "takes": self.takes,
-        }  # fmt: skip
-
-    @staticmethod
-    def from_dict(data: dict[str, Any]) -> Track:
-        values = dict(
-            data, dir=Path(data["dir"]), brief=Brief.from_dict(data["brief"]),
-            attributes=Attributes.from_dict(data["attributes"]),
-        )  # fmt: skip
-        return Track(**values)
-
-
-@dataclass(slots=True)
-class _Clock:
-    """Times the stages and tells the caller where the work stands."""
-
-    on_progress: Callable[[Progress], None]
-    timings_s: dict[str, float] = field(default_factory=dict)
-    furthest: float = 0.0
-
-    def tell(self, name: str, fraction: float) -> None:
-        """A second try does not run backwards for those who watch."""
-        self.furthest = max(self.furthest, fraction)
-        self.on_progress(Progress(name, self.furthest))
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        self.tell(name, _BEGINS[name])
-        began = time.perf_counter()
-        yield
-        self.timings_s[name] = round(self.timings_s.get(name, 0.0) + time.perf_counter() - began, 3)
-
-    def within(self, name: str, share: float) -> None:
-        following = [*_BEGINS.values(), 1.0][STAGES.index(name) + 1]
-        self.tell(name, _BEGINS[name] + share * (following - _BEGINS[name]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +33,6 @@ class _Take:
     checked: Checked
     score: Score
     attributes: Attributes
-
-    @property
-    def seed(self) -> int:
-        return self.checked.seed
-
-
-def device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @cache
@@ -156,24 +62,13 @@ def compose_track(
     Raises:
         GeneratorError: with one sentence; nothing half-written is left.
     """
-    clock = _Clock(on_progress)
+    clock = Clock(on_progress)
     style = load_style(brief.style)
-    working = out_dir.with_name(f".{out_dir.name}.partial")
-    try:
-        shutil.rmtree(working, ignore_errors=True)
-        (working / "stems").mkdir(parents=True)
-    except OSError as error:
-        raise GeneratorError(f"The folder {out_dir.parent} cannot be written: {error.strerror}.") from error
-    try:
-        track = _produce(brief, style, working, track_id, takes, rank, soundfont, clock)
-        return _publish(track, working, out_dir)
-    except OSError as error:
-        raise GeneratorError(f"Writing the track to {out_dir} failed: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(working, ignore_errors=True)
+    candidates = _candidates(brief, style, takes, rank, clock)
+    return publish(candidates, brief, style, out_dir, track_id=track_id, clock=clock, soundfont=soundfont)
 
 
-def compose_takes(brief: Brief, style: Style, takes: int, clock: _Clock) -> list[_Take]:
+def compose_takes(brief: Brief, style: Style, takes: int, clock: Clock) -> list[_Take]:
     """Plan, compose, check, arrange and perform every take; one that copies a training melody is not among them."""
     title = title_of(brief)
     with clock.stage("compose"):
@@ -191,150 +86,26 @@ def compose_takes(brief: Brief, style: Style, takes: int, clock: _Clock) -> list
     return written
 
 
-def _produce(
-    brief: Brief,
-    style: Style,
-    working: Path,
-    track_id: str,
-    takes: int,
-    rank: Rank | None,
-    soundfont: Path | None,
-    clock: _Clock,
-) -> Track:
-    """Render the best take; when it fails its checks, the next best (or one take more) gets a chance."""
+def _candidates(brief: Brief, style: Style, takes: int, rank: Rank | None, clock: Clock) -> Iterator[Candidate]:
+    """The best take; then the next best, or where there is none one take more, for when it fails its checks."""
     written = compose_takes(brief, style, takes, clock)
     scores = list(rank([take.attributes for take in written])) if rank else [0.0] * len(written)
     order = sorted(range(len(written)), key=lambda index: (-scores[index], index))
-    best = order[0]
-    made = _make(written[best], brief, style, working, soundfont, clock)
-    if not made.measured.verified:
-        if len(written) == 1:
-            written = compose_takes(brief, style, takes + 1, clock)
-        best = order[1] if len(order) > 1 else len(written) - 1
-        made = _make(written[best], brief, style, working, soundfont, clock)
-    if not made.measured.verified:
-        failed = ", ".join(made.measured.failed)
-        raise QualityError(f"The finished piece did not pass its checks ({failed}); another seed may do better.")
-    _, card = load_composer()
-    names = {kind: _moved(entry, working, Path()) for kind, entry in made.files.items()}
-    origin = provenance(brief, track_id, card, names, folder=working, soundfont=soundfont)
-    _write_json(working / "provenance.json", origin)
-    files = made.files | {"report": working / "report.json", "provenance": working / "provenance.json"}
-    track = Track(
-        track_id, working, dict(files), brief, written[best].attributes, written[best].score.title,
-        made.measured.to_dict(), clock.timings_s, best, takes,
-    )  # fmt: skip
-    _write_json(working / "report.json", _report(track, style, scores, card) | _originality(written[best]))
-    clock.tell("check", 1.0)
-    return track
+    yield _candidate(written[order[0]], order[0], takes, scores)
+    if len(written) > 1:
+        yield _candidate(written[order[1]], order[1], takes, scores)
+    else:
+        more = compose_takes(brief, style, takes + 1, clock)
+        yield _candidate(more[-1], len(more) - 1, takes, scores)
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """One take as files in the working folder, and what its decoded MP3 measures."""
-
-    files: dict[str, Path | list[Path]]
-    measured: Measured
-
-
-def _make(take: _Take, brief: Brief, style: Style, working: Path, soundfont: Path | None, clock: _Clock) -> _Made:
-    """Render, mix, master, encode and check one take; an earlier take's files are overwritten."""
-    with clock.stage("render"):
-        stems = render(take.score, soundfont, seed=take.seed, device=device())
-    with clock.stage("mix"):
-        roles = {part.name: part.role for part in take.score.parts}
-        mixed = mix(stems, roles, style.mix, style.master, seed=take.seed, tempo_bpm=brief.tempo_bpm)
-    del stems  # long pieces: the mix has its own
-    with clock.stage("master"):
-        mastered = master(mixed.bus, style.master)
-    with clock.stage("encode"):
-        for old in (working / "stems").iterdir():
-            old.unlink()
-        files = _write_symbols(take.score, brief, working)
-        delivered, files["stems"] = _encode(mixed, mastered, take.score, brief, style, working)
-    with clock.stage("check"):
-        measured = measure(
-            delivered.audio, delivered.rate, take.score, brief, mixed.stems, target_lufs=style.master.target_lufs
-        )
-    return _Made(files, measured)
-
-
-def _write_symbols(score: Score, brief: Brief, working: Path) -> dict[str, Path | list[Path]]:
-    names = {
-        "mp3": "track.mp3", "mid": "track.mid", "musicxml": "track.musicxml", "cover": "cover.png",
-        "piano_roll": "piano_roll.png",
-    }  # fmt: skip
-    paths = {kind: working / name for kind, name in names.items()}
-    write_midi(score, paths["mid"])
-    write_musicxml(score, paths["musicxml"])
-    cover(score, brief, paths["cover"])
-    piano_roll(score, paths["piano_roll"])
-    return dict(paths)
-
-
-def _encode(
-    mixed: Mix, mastered: torch.Tensor, score: Score, brief: Brief, style: Style, working: Path
-) -> tuple[DeliveredAudio, list[Path]]:
-    """The MP3 as it will be heard, and the stems' files."""
-    tags = Tags(title=score.title, genre=style.label, comment=comment(brief.seed))
-    delivered = deliver_mp3(mastered, working / "track.mp3", tags, working / "cover.png", style.master)
-    stems = []
-    for name, stem in mixed.stems.items():
-        stems.append(working / "stems" / f"{name}.flac")
-        encode_flac(stem, stems[-1])
-    return delivered, stems
-
-
-def _report(track: Track, style: Style, scores: Sequence[float], card: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "track_id": track.track_id,
-        "title": track.title,
-        "style": style.label,
-        "brief": track.brief.to_dict(),
-        "attributes": track.attributes.to_dict(),
-        "measured": track.measured,
-        "takes": {"composed": track.takes, "kept": track.take, "scores": [round(score, 4) for score in scores]},
-        "timings_s": track.timings_s,
-        "seed": track.brief.seed,
-        "versions": versions() | {"weights_sha256": card["sha256"]},
-    }
-
-
-def _originality(take: _Take) -> dict[str, Any]:
+def _candidate(take: _Take, index: int, takes: int, scores: Sequence[float]) -> Candidate:
     found = take.checked.originality
-    return {
+    report = {
+        "takes": {"composed": takes, "kept": index, "scores": [round(score, 4) for score in scores]},
         "originality": {
             "nearest": found.nearest, "longest_run": found.longest_run, "similarity": found.similarity,
             "passed": found.passed, "rewritten": take.checked.rewritten,
-        }
+        },
     }  # fmt: skip
-
-
-def versions() -> dict[str, str]:
-    """What a piece depends on: the same versions and seed give the same samples."""
-    names = ("tunesmith", "torch", "numpy", "scipy")
-    return {name: version(name) for name in names} | {"python": platform.python_version(), "device": device().type}
-
-
-def _publish(track: Track, working: Path, out_dir: Path) -> Track:
-    """Move the finished folder to its place in one step; an earlier try is replaced."""
-    if out_dir.exists():
-        old = out_dir.with_name(f".{out_dir.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        out_dir.rename(old)
-        working.rename(out_dir)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        working.rename(out_dir)
-    files = {kind: _moved(value, working, out_dir) for kind, value in track.files.items()}
-    return replace(track, dir=out_dir, files=files)
-
-
-def _moved(value: Path | list[Path], working: Path, out_dir: Path) -> str | list[str]:
-    if isinstance(value, list):
-        return [str(out_dir / path.relative_to(working)) for path in value]
-    return str(out_dir / value.relative_to(working))
-
-
-def _write_json(path: Path, data: dict[str, Any]) -> None:
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    return Candidate(take.score, take.checked.seed, take.attributes, index, takes, load_composer()[1], report)

@@ -68,9 +68,9 @@ def _written_notes(part: Part, score: Score) -> tuple[Note, ...]:
     bar, end = score.meter.bar_ticks // TICKS, score.bars * score.meter.bar_ticks // TICKS
     by_pitch: dict[int, dict[int, Note]] = {}
     for note in part.notes:
-        begin = _snap(note.onset, bar)
+        begin = snap(note.onset, bar)
         if begin < end:
-            stop = min(end, max(_snap(note.end, bar), _least_end(begin, bar)))
+            stop = min(end, max(snap(note.end, bar), _least_end(begin, bar)))
             placed = replace(note, onset=begin * TICKS, duration=(stop - begin) * TICKS, micro=0)
             by_pitch.setdefault(note.pitch, {})[begin] = placed
     notes = []
@@ -82,7 +82,7 @@ def _written_notes(part: Part, score: Score) -> tuple[Note, ...]:
     return _syllables_on_top(sorted(notes, key=lambda note: (note.onset, note.pitch)))
 
 
-def _snap(tick: int, bar: int) -> int:
+def snap(tick: int, bar: int) -> int:
     """The nearest place in the bar; beats are counted from each bar line."""
     measure, place = divmod(round(tick / TICKS), bar)
     beat, rest = divmod(place, GRID)

@@ -20,7 +20,7 @@ _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _SYMBOL = re.compile(r"(?P<root>[A-G][#b]*)(?P<quality>[^/]*(?:/\d+)?)(?:/(?P<bass>[A-G][#b]*))?")
 _SIGNS = str.maketrans({"♯": "#", "♭": "b", "Δ": "maj7", "△": "maj7", "ø": "m7b5", "°": "dim", "−": "-"})
 _SECTION = re.compile(r"(?P<name>.+) \((?P<material>.+), (?P<bars>\d+) bars, energy (?P<energy>\d+(?:\.\d+)?)\)")
-_FRAMES = {"intro", "outro", "break", "breakdown", "build", "ending", "coda", "interlude", "tag"}
+_FRAMES = {"intro", "outro", "break", "breakdown", "build", "drop", "turn", "ending", "coda", "interlude", "tag"}
 
 
 class Symbol(NamedTuple):

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator import pipeline
+from generator import pipeline, publish
 from generator.errors import Cancelled, GeneratorError, MissingWeights, QualityError
 from generator.model import checkpoint
 from generator.notation.midi_in import read_midi
-from generator.pipeline import STAGES, Progress, Track, compose_track
+from generator.pipeline import compose_track
+from generator.publish import STAGES, Progress, Track
 from generator.produce import encode
 from generator.produce.encode import decode
 from tests.generator.scores import brief
@@ -96,18 +97,18 @@ def test_the_better_take_is_kept(tmp_path):
 
 
 def test_a_take_that_fails_its_checks_gives_way_to_the_next(tmp_path, monkeypatch):
-    real, calls = pipeline.measure, []
+    real, calls = publish.measure, []
 
     def strict(*args, **kwargs):
         measured = real(*args, **kwargs)
         calls.append(measured)
         return replace(measured, gates={**measured.gates, "key": len(calls) > 1})
 
-    monkeypatch.setattr(pipeline, "measure", strict)
+    monkeypatch.setattr(publish, "measure", strict)
     asked = brief("ambient", length_s=10.0)
     assert compose_track(asked, tmp_path / "one", track_id="one", takes=1).take == 1
     calls.clear()
-    monkeypatch.setattr(pipeline, "measure", lambda *a, **k: replace(real(*a, **k), gates={"key": False}))
+    monkeypatch.setattr(publish, "measure", lambda *a, **k: replace(real(*a, **k), gates={"key": False}))
     with pytest.raises(QualityError, match="key"):
         compose_track(asked, tmp_path / "two", track_id="two", takes=2)
     assert [path.name for path in tmp_path.iterdir()] == ["one"]

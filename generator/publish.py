@@ -1,0 +1,290 @@
+"""From a Score to a published Track: rendered, mixed, mastered, encoded, measured, written to disk as a whole.
+
+Knows neither composer nor listener: it is handed candidates, and publishes the first one that passes its checks.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from generator.arrange.style import Style
+from generator.brief import Attributes, Brief
+from generator.errors import GeneratorError, QualityError
+from generator.measure.report import Measured, measure
+from generator.notation.abc import write_abc
+from generator.notation.midi import write_midi
+from generator.notation.musicxml import write_musicxml
+from generator.produce.deliver import DeliveredAudio, deliver_mp3
+from generator.produce.encode import Tags, encode_flac
+from generator.produce.master import master
+from generator.produce.mix import Mix, mix
+from generator.produce.pictures import cover, piano_roll
+from generator.produce.provenance import comment, provenance
+from generator.render.render import render
+from generator.score import Score
+
+STAGES = ("compose", "arrange", "render", "mix", "master", "encode", "check")
+# Share of the work that is done when a stage begins; from timings on two cores.
+_BEGINS = dict(zip(STAGES, (0.0, 0.3, 0.32, 0.6, 0.75, 0.82, 0.95), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a piece stands: the stage it is in and the share of the whole that is done, 0 … 1."""
+
+    stage: str
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A published piece. `files` maps kinds to paths; `take` of `takes` was kept."""
+
+    track_id: str
+    dir: Path
+    files: dict[str, Any]
+    brief: Brief
+    attributes: Attributes
+    title: str
+    measured: dict[str, Any]
+    timings_s: dict[str, float]
+    take: int
+    takes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "track_id": self.track_id, "dir": str(self.dir), "files": self.files, "brief": self.brief.to_dict(),
+            "attributes": self.attributes.to_dict(), "title": self.title, "measured": self.measured,
+            "timings_s": self.timings_s, "take": self.take, "takes": self.takes,
+        }  # fmt: skip
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> Track:
+        values = dict(
+            data, dir=Path(data["dir"]), brief=Brief.from_dict(data["brief"]),
+            attributes=Attributes.from_dict(data["attributes"]),
+        )  # fmt: skip
+        return Track(**values)
+
+
+@dataclass(slots=True)
+class Clock:
+    """Times the stages and tells the caller where the work stands."""
+
+    on_progress: Callable[[Progress], None] = lambda _progress: None
+    timings_s: dict[str, float] = field(default_factory=dict)
+    furthest: float = 0.0
+
+    def tell(self, name: str, fraction: float) -> None:
+        """A second try does not run backwards for those who watch."""
+        self.furthest = max(self.furthest, fraction)
+        self.on_progress(Progress(name, self.furthest))
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.tell(name, _BEGINS[name])
+        began = time.perf_counter()
+        yield
+        self.timings_s[name] = round(self.timings_s.get(name, 0.0) + time.perf_counter() - began, 3)
+
+    def within(self, name: str, share: float) -> None:
+        following = [*_BEGINS.values(), 1.0][STAGES.index(name) + 1]
+        self.tell(name, _BEGINS[name] + share * (following - _BEGINS[name]))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A performed score that may be published. `take` of `takes` it is; `card` is of the weights that took part;
+    `report` is what the report says of how it came to be."""
+
+    score: Score
+    seed: int
+    attributes: Attributes
+    take: int = 0
+    takes: int = 1
+    card: Mapping[str, Any] | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def publish(
+    candidates: Iterable[Candidate],
+    brief: Brief,
+    style: Style,
+    out_dir: Path,
+    *,
+    track_id: str,
+    clock: Clock,
+    soundfont: Path | None = None,
+    gates: Collection[str] | None = None,
+) -> Track:
+    """Render the candidates in turn until one passes, and publish it into `out_dir`, which must not exist or be an
+    earlier try of ours.
+
+    Args:
+        candidates: best first; the next one is only asked for when one fails its checks.
+        soundfont: an SF2 file, or None for synthesised voices everywhere.
+        gates: names of the checks that count; None for all.
+
+    Raises:
+        GeneratorError: with one sentence; nothing half-written is left.
+    """
+    working = out_dir.with_name(f".{out_dir.name}.partial")
+    try:
+        shutil.rmtree(working, ignore_errors=True)
+        (working / "stems").mkdir(parents=True)
+    except OSError as error:
+        raise GeneratorError(f"The folder {out_dir.parent} cannot be written: {error.strerror}.") from error
+    try:
+        chosen, made = _first_good(candidates, brief, style, working, soundfont, clock, gates)
+        names = {kind: _moved(entry, working, Path()) for kind, entry in made.files.items()}
+        origin = provenance(brief, track_id, chosen.card or {}, names, folder=working, soundfont=soundfont)
+        _write_json(working / "provenance.json", origin)
+        files = made.files | {"report": working / "report.json", "provenance": working / "provenance.json"}
+        track = Track(
+            track_id, working, dict(files), brief, chosen.attributes, chosen.score.title, made.measured.to_dict(),
+            clock.timings_s, chosen.take, chosen.takes,
+        )  # fmt: skip
+        _write_json(working / "report.json", _report(track, style, chosen.card) | dict(chosen.report))
+        clock.tell("check", 1.0)
+        return _move(track, working, out_dir)
+    except OSError as error:
+        raise GeneratorError(f"Writing the track to {out_dir} failed: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """One candidate as files in the working folder, and what its decoded MP3 measures."""
+
+    files: dict[str, Path | list[Path]]
+    measured: Measured
+
+
+def _first_good(
+    candidates: Iterable[Candidate],
+    brief: Brief,
+    style: Style,
+    working: Path,
+    soundfont: Path | None,
+    clock: Clock,
+    gates: Collection[str] | None,
+) -> tuple[Candidate, _Made]:
+    failed: tuple[str, ...] = ()
+    for candidate in candidates:
+        made = _make(candidate, brief, style, working, soundfont, clock)
+        if gates is not None:
+            counted = {name: passed for name, passed in made.measured.gates.items() if name in gates}
+            made = replace(made, measured=replace(made.measured, gates=counted))
+        if made.measured.verified:
+            return candidate, made
+        failed = made.measured.failed
+    raise QualityError(f"The finished piece did not pass its checks ({', '.join(failed)}); another seed may do better.")
+
+
+def _make(take: Candidate, brief: Brief, style: Style, working: Path, soundfont: Path | None, clock: Clock) -> _Made:
+    """Render, mix, master, encode and check one candidate; an earlier one's files are overwritten."""
+    with clock.stage("render"):
+        stems = render(take.score, soundfont, seed=take.seed, device=device())
+    with clock.stage("mix"):
+        roles = {part.name: part.role for part in take.score.parts}
+        mixed = mix(stems, roles, style.mix, style.master, seed=take.seed, tempo_bpm=brief.tempo_bpm)
+    del stems  # long pieces: the mix has its own
+    with clock.stage("master"):
+        mastered = master(mixed.bus, style.master)
+    with clock.stage("encode"):
+        for old in (working / "stems").iterdir():
+            old.unlink()
+        files = _write_symbols(take.score, brief, working)
+        delivered, files["stems"] = _encode(mixed, mastered, take.score, brief, style, working)
+    with clock.stage("check"):
+        measured = measure(
+            delivered.audio, delivered.rate, take.score, brief, mixed.stems, target_lufs=style.master.target_lufs
+        )
+    return _Made(files, measured)
+
+
+def _write_symbols(score: Score, brief: Brief, working: Path) -> dict[str, Path | list[Path]]:
+    names = {
+        "mp3": "track.mp3", "mid": "track.mid", "musicxml": "track.musicxml", "abc": "track.abc", "cover": "cover.png",
+        "piano_roll": "piano_roll.png",
+    }  # fmt: skip
+    paths = {kind: working / name for kind, name in names.items()}
+    write_midi(score, paths["mid"])
+    write_musicxml(score, paths["musicxml"])
+    write_abc(score, paths["abc"])
+    cover(score, brief, paths["cover"])
+    piano_roll(score, paths["piano_roll"])
+    return dict(paths)
+
+
+def _encode(
+    mixed: Mix, mastered: torch.Tensor, score: Score, brief: Brief, style: Style, working: Path
+) -> tuple[DeliveredAudio, list[Path]]:
+    """The MP3 as it will be heard, and the stems' files."""
+    tags = Tags(title=score.title, genre=style.label, comment=comment(brief.seed))
+    delivered = deliver_mp3(mastered, working / "track.mp3", tags, working / "cover.png", style.master)
+    stems = []
+    for name, stem in mixed.stems.items():
+        stems.append(working / "stems" / f"{name}.flac")
+        encode_flac(stem, stems[-1])
+    return delivered, stems
+
+
+def _report(track: Track, style: Style, card: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "track_id": track.track_id,
+        "title": track.title,
+        "style": style.label,
+        "brief": track.brief.to_dict(),
+        "attributes": track.attributes.to_dict(),
+        "measured": track.measured,
+        "timings_s": track.timings_s,
+        "seed": track.brief.seed,
+        "versions": versions() | ({"weights_sha256": card["sha256"]} if card else {}),
+    }
+
+
+def versions() -> dict[str, str]:
+    """What a piece depends on: the same versions and seed give the same samples."""
+    names = ("tunesmith", "torch", "numpy", "scipy")
+    return {name: version(name) for name in names} | {"python": platform.python_version(), "device": device().type}
+
+
+def _move(track: Track, working: Path, out_dir: Path) -> Track:
+    """Move the finished folder to its place in one step; an earlier try is replaced."""
+    if out_dir.exists():
+        old = out_dir.with_name(f".{out_dir.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        out_dir.rename(old)
+        working.rename(out_dir)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        working.rename(out_dir)
+    files = {kind: _moved(value, working, out_dir) for kind, value in track.files.items()}
+    return replace(track, dir=out_dir, files=files)
+
+
+def _moved(value: Path | list[Path], working: Path, out_dir: Path) -> str | list[str]:
+    if isinstance(value, list):
+        return [str(out_dir / path.relative_to(working)) for path in value]
+    return str(out_dir / value.relative_to(working))
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
