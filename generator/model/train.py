@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from generator.corpus.shards import Corpus, PieceRef, open_corpus
 from generator.errors import GeneratorError
 from generator.model import checkpoint, tokens
 from generator.model.examples import Encoded, encode, example, whole
+from generator.model.muon import Muon
 from generator.model.transformer import SIZES, Composer
 from generator.seeds import stream
 
@@ -46,11 +47,12 @@ class Settings:
     out: Path
     size: str = "small"
     minutes: float = 55.0
-    batch_tokens: int = 6144
-    learning_rate: float = 1.5e-3
+    batch_tokens: int = 3072
+    learning_rate: float = 0.02  # of the matrices, by Muon
+    embedding_rate: float = 1.5e-3  # of the embedding and the norms, by AdamW
     warmup_share: float = 0.03
     label_smoothing: float = 0.03
-    weight_decay: float = 0.1
+    weight_decay: float = 0.05
     validate_every: int = 150
     patience: int = 10  # validations without a better loss before stopping
     max_steps: int = 0  # 0 = as the minutes allow
@@ -153,7 +155,23 @@ def validate(model: Composer, held_out: dict[str, list[tuple[Tensor, Tensor]]]) 
 
 
 def _autocast(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=_bfloat16_pays(device.type))
+
+
+@cache
+def _bfloat16_pays(device: str) -> bool:
+    """Always on a GPU; on a processor only with matrix units for it, so that is measured."""
+    if device != "cpu":
+        return True
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        matrix = torch.ones(1024, 512, dtype=dtype)
+        matrix @ matrix.T  # the first product prepares kernels
+        began = time.perf_counter()
+        for _ in range(5):
+            matrix @ matrix.T
+        seconds[dtype] = time.perf_counter() - began
+    return seconds[torch.bfloat16] < 0.7 * seconds[torch.float32]
 
 
 def train(settings: Settings, report: Callable[[str], None] = print) -> Path:
@@ -176,19 +194,14 @@ def train(settings: Settings, report: Callable[[str], None] = print) -> Path:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(settings.seed)
     model = Composer(SIZES[settings.size](len(tokens.VOCABULARY))).to(device)
-    decayed = [p for p in model.parameters() if p.dim() >= 2]
-    plain = [p for p in model.parameters() if p.dim() < 2]
-    optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-        lr=settings.learning_rate, betas=(0.9, 0.95),
-    )  # fmt: skip
+    optimisers = _optimisers(model, settings)
     report(f"{model.parameter_count / 1e6:.2f} M parameters on {device}")
 
     # ---- resume
     resume = settings.out.with_suffix(".resume.pt")
     state: dict[str, Any] = {"step": 0, "seconds": 0.0, "best": math.inf, "stale": 0, "losses": {}}
     if resume.is_file():
-        state = _resume(resume, model, optimiser, settings, device)
+        state = _resume(resume, model, optimisers, settings, device)
         report(f"resumed at step {state['step']}")
 
     # ---- loop
@@ -202,20 +215,21 @@ def train(settings: Settings, report: Callable[[str], None] = print) -> Path:
         share = max(elapsed / budget_s, state["step"] / settings.max_steps if settings.max_steps else 0.0)
         if share >= 1.0:
             break
-        for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * _schedule(share, settings.warmup_share)
+        for optimiser, rate in zip(optimisers, (settings.learning_rate, settings.embedding_rate), strict=True):
+            optimiser.param_groups[0]["lr"] = rate * _schedule(share, settings.warmup_share)
         ids, starts = next(stock)
         with _autocast(device):
             loss = loss_of(learner, ids.to(device), starts.to(device), settings.label_smoothing)  # type: ignore[arg-type]
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        for optimiser in optimisers:
+            optimiser.step()
+        model.zero_grad(set_to_none=True)
         state["step"] += 1
 
         if state["step"] % settings.validate_every == 0:
             state |= _validate_and_keep(model, held_out, settings, corpus, state, began, report)
-            _save_resume(resume, model, optimiser, settings, state)
+            _save_resume(resume, model, optimisers, settings, state)
     # ---- the last steps, at the lowest learning rate, are often the best
     if state["step"] % settings.validate_every:
         _validate_and_keep(model, held_out, settings, corpus, state, began, report)
@@ -223,28 +237,48 @@ def train(settings: Settings, report: Callable[[str], None] = print) -> Path:
     return settings.out
 
 
+def _optimisers(model: Composer, settings: Settings) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """Muon for the matrices between the layers; AdamW for the embedding, which is also the output, and the norms."""
+    matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and not name.startswith("embed")]
+    rest = [p for name, p in model.named_parameters() if p.dim() != 2 or name.startswith("embed")]
+    return (
+        Muon(matrices, lr=settings.learning_rate, weight_decay=settings.weight_decay),
+        torch.optim.AdamW(rest, lr=settings.embedding_rate, betas=(0.9, 0.95), weight_decay=0.0),
+    )
+
+
 def _save_resume(
-    path: Path, model: Composer, optimiser: torch.optim.Optimizer, settings: Settings, state: dict[str, Any]
+    path: Path,
+    model: Composer,
+    optimisers: Sequence[torch.optim.Optimizer],
+    settings: Settings,
+    state: dict[str, Any],
 ) -> None:
     partial = path.with_suffix(".partial")
-    saved = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "state": state}
+    own = [optimiser.state_dict() for optimiser in optimisers]
+    saved = {"model": model.state_dict(), "optimisers": own, "state": state}
     torch.save(saved | {"size": settings.size, "version": tokens.VERSION}, partial)
     partial.replace(path)
 
 
 def _resume(
-    path: Path, model: Composer, optimiser: torch.optim.Optimizer, settings: Settings, device: torch.device
+    path: Path,
+    model: Composer,
+    optimisers: Sequence[torch.optim.Optimizer],
+    settings: Settings,
+    device: torch.device,
 ) -> dict[str, Any]:
     """Raises GeneratorError for a file that is broken or of another training."""
     try:
         saved = torch.load(path, map_location=device, weights_only=True)
-        fits = saved["size"] == settings.size and saved["version"] == tokens.VERSION
+        fits = saved["size"] == settings.size and saved["version"] == tokens.VERSION and "optimisers" in saved
     except Exception as error:  # torch reports a broken file in many ways
         raise GeneratorError(f"The resume file {path.name} is broken; remove it to begin again.") from error
     if not fits:
         raise GeneratorError(f"The resume file {path.name} is of another model; remove it to begin again.")
     model.load_state_dict(saved["model"])
-    optimiser.load_state_dict(saved["optimiser"])
+    for optimiser, own in zip(optimisers, saved["optimisers"], strict=True):
+        optimiser.load_state_dict(own)
     state: dict[str, Any] = saved["state"]
     return state
 

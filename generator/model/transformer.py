@@ -27,7 +27,7 @@ class Config:
     layers: int = 7
     heads: int = 4
     hidden: int = 704  # of the feed-forward; 8/3 of the width, a multiple of 64
-    dropout: float = 0.1
+    dropout: float = 0.05
 
 
 SIZES: dict[str, Callable[[int], Config]] = {
