@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from generator.arrange.roman import draw_progression
 from generator.arrange.style import Style
 from generator.brief import Brief, Key
 from generator.corpus.piece import GRID, Bar, GridChord
@@ -110,8 +111,8 @@ def _complexity(brief: Brief, style: Style) -> int:
 
 
 def _chords_alone(style: Style) -> bool:
-    """Whether the style's harmony comes from chord charts, or moves slower than a bar."""
-    return style.harmony.kind == "chart" or style.harmony.bars_per_chord > 1
+    """Whether the style's harmony comes from chord charts or is its own, or moves slower than a bar."""
+    return style.harmony.kind == "chart" or style.harmony.bars_per_chord > 1 or bool(style.harmony.progressions)
 
 
 def _compose_chords(
@@ -119,6 +120,8 @@ def _compose_chords(
 ) -> list[dict[int, tuple[GridChord, ...]]]:
     """Chords first; slow harmony is stretched. Roots are relative to the tonic."""
     key = Key.parse(brief.key)
+    if key.mode in style.harmony.progressions:
+        return [_own_chords(style, plan, key.mode, seed) for seed in seeds]
     hold = style.harmony.bars_per_chord
     bars = MATERIAL_BARS * len(plan.materials)
     rules = Rules(
@@ -132,6 +135,17 @@ def _compose_chords(
         {bar: music[min(bar // hold, len(music) - 1)].chords for bar in range(bars)}
         for music in write(model, request, seeds, boldness)
     ]
+
+
+def _own_chords(style: Style, plan: Plan, mode: str, seed: int) -> dict[int, tuple[GridChord, ...]]:
+    """The style's own progression, as it stands under each composed bar when that is first played."""
+    progression = draw_progression(style.harmony.progressions[mode], seed)  # type: ignore[index]
+    first = [progression[style.harmony.phrases.index(bar)][0] for bar in range(MATERIAL_BARS)]
+    return {
+        index * MATERIAL_BARS + bar: (GridChord(0, root, quality),)
+        for index in range(len(plan.materials))
+        for bar, (root, quality) in enumerate(first)
+    }
 
 
 def _returns(plan: Plan) -> list[str]:

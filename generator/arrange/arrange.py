@@ -37,7 +37,7 @@ def arrange(
     Raises:
         ArrangeError: the lead does not fit the plan, or nobody is left to play.
     """
-    outline = lay_out(lead, plan, brief, style, stream(seed, "layout"))
+    outline = lay_out(lead, plan, brief, style, seed)
     return orchestrate(outline, brief, style, title, seed, drums)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from generator.arrange.mood import Feeling, feeling_of
-from generator.arrange.roman import parse_bars, parse_roman
+from generator.arrange.roman import draw_progression, parse_roman
 from generator.arrange.style import Style
 from generator.arrange.substitution import substitute, tint
 from generator.brief import Brief, Key
@@ -18,6 +18,7 @@ from generator.corpus.piece import GRID, Bar, GridChord
 from generator.errors import ArrangeError
 from generator.plan import Plan
 from generator.score import CHORD_TONES, PPQ, Chord, Note, Section
+from generator.seeds import stream
 
 TICKS = PPQ // GRID
 """Ticks of one grid step."""
@@ -83,14 +84,15 @@ class Outline:
         return tuple((self.key.tonic + step) % 12 for step in steps)
 
 
-def lay_out(lead: Lead, plan: Plan, brief: Brief, style: Style, rng: np.random.Generator) -> Outline:
+def lay_out(lead: Lead, plan: Plan, brief: Brief, style: Style, seed: int) -> Outline:
     """Write out every section from its material. Sections that return (A') have their own variation, and ornament it;
     frame sections (intro, break, outro) keep only the harmony; the piece ends on the tonic, unless it is a loop.
 
     Raises ArrangeError: the lead lacks a material of the plan, or has a chord we do not know.
     """
     bar_ticks = plan.meter.bar_ticks
-    own = _own_chords(lead.key, brief, style, bar_ticks // TICKS, rng)
+    rng = stream(seed, "layout")
+    own = _own_chords(lead.key, brief, style, bar_ticks // TICKS, seed)
     chords: list[Chord] = []
     melody: list[Note] = []
     for section in plan.sections:
@@ -119,14 +121,9 @@ def _bars_of(lead: Lead, section: Section) -> tuple[Bar, ...]:
     return bars
 
 
-def _own_chords(
-    key: Key, brief: Brief, style: Style, steps: int, rng: np.random.Generator
-) -> list[tuple[GridChord, ...]]:
+def _own_chords(key: Key, brief: Brief, style: Style, steps: int, seed: int) -> list[tuple[GridChord, ...]]:
     """The chords of a form that belongs to the style (a twelve-bar blues), in its colours; empty where it has none."""
-    texts = style.harmony.progressions.get(key.mode, ())  # type: ignore[call-overload]
-    if not texts:
-        return []
-    bars = parse_bars(texts[int(rng.integers(len(texts)))])
+    bars = draw_progression(style.harmony.progressions.get(key.mode, ()), seed)  # type: ignore[call-overload]
     written = []
     for bar in bars:
         half = steps // 2 // GRID * GRID

@@ -7,8 +7,10 @@ minor chord (`ii` = m, `ii7` = m7). A comma puts two chords into one bar.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from generator.score import CHORD_TONES
+from generator.seeds import stream
 
 _DEGREES = {"I": 0, "II": 2, "III": 4, "IV": 5, "V": 7, "VI": 9, "VII": 11}
 _NUMERAL = re.compile(r"(?P<shift>[b#]?)(?P<degree>VII|VI|IV|V|III|II|I|vii|vi|iv|v|iii|ii|i)(?P<quality>.*)")
@@ -33,3 +35,8 @@ def parse_roman(text: str) -> tuple[int, str]:
 def parse_bars(text: str) -> list[list[tuple[int, str]]]:
     """A progression, bar by bar. Raises ValueError."""
     return [[parse_roman(item) for item in bar.split(",")] for bar in text.split()]
+
+
+def draw_progression(texts: Sequence[str], seed: int) -> list[list[tuple[int, str]]]:
+    """The progression of a take, the same for those who write the tune and those who accompany it."""
+    return parse_bars(texts[int(stream(seed, "progression").integers(len(texts)))]) if texts else []
