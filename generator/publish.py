@@ -23,6 +23,7 @@ from generator.brief import Attributes, Brief
 from generator.errors import GeneratorError, QualityError
 from generator.measure.report import Measured, measure
 from generator.notation.abc import write_abc
+from generator.notation.exact import write_exact
 from generator.notation.midi import write_midi
 from generator.notation.musicxml import write_musicxml
 from generator.produce.deliver import DeliveredAudio, deliver_mp3
@@ -33,6 +34,10 @@ from generator.produce.pictures import cover, piano_roll
 from generator.produce.provenance import comment, provenance
 from generator.render.render import render
 from generator.score import Score
+
+SCORE = "score.json"
+"""The exact score in a track's folder; what the track is edited from."""
+REPORT = "report.json"
 
 STAGES = ("compose", "arrange", "render", "mix", "master", "encode", "check")
 # Share of the work that is done when a stage begins; from timings on two cores.
@@ -154,12 +159,12 @@ def publish(
         names = {kind: _moved(entry, working, Path()) for kind, entry in made.files.items()}
         origin = provenance(brief, track_id, chosen.card or {}, names, folder=working, soundfont=soundfont)
         _write_json(working / "provenance.json", origin)
-        files = made.files | {"report": working / "report.json", "provenance": working / "provenance.json"}
+        files = made.files | {"report": working / REPORT, "provenance": working / "provenance.json"}
         track = Track(
             track_id, working, dict(files), brief, chosen.attributes, chosen.score.title, made.measured.to_dict(),
             clock.timings_s, chosen.take, chosen.takes,
         )  # fmt: skip
-        _write_json(working / "report.json", _report(track, style, chosen.card) | dict(chosen.report))
+        _write_json(working / REPORT, _report(track, style, chosen.card) | dict(chosen.report))
         clock.tell("check", 1.0)
         return _move(track, working, out_dir)
     except OSError as error:
@@ -221,13 +226,14 @@ def _make(take: Candidate, brief: Brief, style: Style, working: Path, soundfont:
 
 def _write_symbols(score: Score, brief: Brief, working: Path) -> dict[str, Path | list[Path]]:
     names = {
-        "mp3": "track.mp3", "mid": "track.mid", "musicxml": "track.musicxml", "abc": "track.abc", "cover": "cover.png",
-        "piano_roll": "piano_roll.png",
+        "mp3": "track.mp3", "mid": "track.mid", "musicxml": "track.musicxml", "abc": "track.abc", "score": SCORE,
+        "cover": "cover.png", "piano_roll": "piano_roll.png",
     }  # fmt: skip
     paths = {kind: working / name for kind, name in names.items()}
     write_midi(score, paths["mid"])
     write_musicxml(score, paths["musicxml"])
     write_abc(score, paths["abc"])
+    write_exact(score, paths["score"])
     cover(score, brief, paths["cover"])
     piano_roll(score, paths["piano_roll"])
     return dict(paths)

@@ -7,14 +7,18 @@ from pathlib import Path
 
 from generator.errors import NotationError
 from generator.notation.abc_in import read_abc
+from generator.notation.exact import read_exact
 from generator.notation.midi_in import read_midi
 from generator.notation.musicxml_in import read_musicxml
 from generator.score import Score
 
 READERS: Mapping[str, Callable[[Path], Score]] = {
     ".mid": read_midi, ".midi": read_midi, ".musicxml": read_musicxml, ".xml": read_musicxml, ".mxl": read_musicxml,
-    ".abc": read_abc,
+    ".abc": read_abc, ".json": read_exact,
 }  # fmt: skip
+
+PAGES = frozenset({".musicxml", ".xml", ".mxl", ".abc"})
+"""Endings of files that hold what is written, not how it is played."""
 
 
 def read_score(path: Path) -> Score:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from generator.brief import Key
 from generator.errors import NotationError
+from generator.notation.exact import write_exact
 from generator.notation.files import READERS, read_score
 from generator.notation.midi import DRUM_CHANNEL, played, write_midi
 from generator.notation.midi_in import read_midi
@@ -41,6 +42,15 @@ def test_a_score_survives_musicxml(tmp_path_factory, score):
     page = written(score)
     assert read_musicxml(path) == page
     assert written(page) == page, "what stands on the page stays as it is"
+
+
+@settings(deadline=None, max_examples=50)
+@given(score=scores())
+def test_a_score_survives_json_to_the_last_tick(tmp_path_factory, score):
+    path = tmp_path_factory.mktemp("exact") / "score.json"
+    late = tuple(replace(part, notes=tuple(replace(n, micro=n.pitch - 60) for n in part.notes)) for part in score.parts)
+    write_exact(replace(score, parts=late), path)
+    assert read_score(path) == replace(score, parts=late)
 
 
 def test_midi_plays_what_is_performed(tmp_path):
@@ -281,7 +291,7 @@ def test_a_bomb_is_not_unpacked(tmp_path):
 
 
 @settings(deadline=None, max_examples=150)
-@given(data=st.data(), suffix=st.sampled_from([".mid", ".musicxml", ".mxl", ".abc"]))
+@given(data=st.data(), suffix=st.sampled_from([".mid", ".musicxml", ".mxl", ".abc", ".json"]))
 def test_a_mangled_file_gives_a_piece_or_a_sentence(tmp_path_factory, originals, data, suffix):
     """Bytes changed, cut out or doubled."""
     content = bytearray(originals[suffix])
@@ -314,7 +324,7 @@ def originals(tmp_path_factory):
     from generator.notation.abc import write_abc
 
     folder = tmp_path_factory.mktemp("originals")
-    writers = {".mid": write_midi, ".musicxml": write_musicxml, ".abc": write_abc}
+    writers = {".mid": write_midi, ".musicxml": write_musicxml, ".abc": write_abc, ".json": write_exact}
     for suffix, write in writers.items():
         write(band(), folder / f"a{suffix}")
     with zipfile.ZipFile(folder / "a.mxl", "w") as archive:

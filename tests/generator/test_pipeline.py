@@ -14,9 +14,9 @@ from generator.errors import Cancelled, GeneratorError, MissingWeights, QualityE
 from generator.model import checkpoint
 from generator.notation.midi_in import read_midi
 from generator.pipeline import compose_track
-from generator.publish import STAGES, Progress, Track
 from generator.produce import encode
 from generator.produce.encode import decode
+from generator.publish import STAGES, Progress, Track
 from tests.generator.scores import brief
 
 

@@ -1,0 +1,78 @@
+"""A Score as JSON, to the last tick: what MIDI and MusicXML each keep one half of, grid and microtiming, is kept whole.
+
+Notes are rows of onset, duration, pitch, velocity, micro and, where it is sung, the syllable.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from generator.brief import Key
+from generator.errors import NotationError
+from generator.notation.tidy import MAX_NOTES, check_bars, check_meter, check_tempo
+from generator.render.instruments import INSTRUMENTS
+from generator.score import CHORD_TONES, Chord, Meter, Note, Part, Score, Section, TempoChange
+
+VERSION = 1
+MAX_BYTES = 20_000_000
+
+
+def write_exact(score: Score, path: Path) -> None:
+    data = asdict(score) | {"version": VERSION, "parts": [_part_row(part) for part in score.parts]}
+    path.write_text(json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def _part_row(part: Part) -> dict[str, Any]:
+    rows = [[n.onset, n.duration, n.pitch, n.velocity, n.micro, *([n.lyric] if n.lyric else [])] for n in part.notes]
+    return {"name": part.name, "role": part.role, "instrument": part.instrument, "notes": rows}
+
+
+def read_exact(path: Path) -> Score:
+    """Equal to what `write_exact` was given. Raises NotationError."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise NotationError(f"{path.name} is larger than {MAX_BYTES // 1_000_000} MB; that is more than one piece.")
+        score = _score(json.loads(path.read_text(encoding="utf-8")))
+        check_meter(score.meter.beats, score.meter.beat_unit, path.name)
+        check_bars(score.bars, path.name)
+        for change in score.tempos:
+            check_tempo(change.bpm, path.name)
+        _check(score)
+    except OSError as error:
+        raise NotationError(f"{path.name} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise NotationError(f"{path.name} is not a score that Tunesmith wrote: {error}.") from error
+    return score
+
+
+def _score(data: dict[str, Any]) -> Score:
+    if data.pop("version") != VERSION:
+        raise ValueError("it is of another version")
+    parts = tuple(
+        Part(part["name"], part["role"], part["instrument"], tuple(Note(*row) for row in part["notes"]))
+        for part in data.pop("parts")
+    )
+    return Score(
+        **{name: data[name] for name in ("title", "bars")}, key=Key(**data["key"]), meter=Meter(**data["meter"]),
+        tempos=tuple(TempoChange(**change) for change in data["tempos"]),
+        chords=tuple(Chord(**chord) for chord in data["chords"]),
+        sections=tuple(Section(**section) for section in data["sections"]), parts=parts,
+    )  # fmt: skip
+
+
+def _check(score: Score) -> None:
+    """Raises ValueError for what no score of ours holds."""
+    if score.bars < 1 or not score.tempos or score.tempos[0].tick != 0 or score.key.mode not in {"major", "minor"}:
+        raise ValueError("its key, bars or tempos are damaged")
+    if any(chord.quality not in CHORD_TONES for chord in score.chords):
+        raise ValueError("it has a chord of an unknown quality")
+    for part in score.parts:
+        if part.instrument not in INSTRUMENTS or part.name != Path(part.name).name:
+            raise ValueError(f"the part “{part.name}” is damaged")
+        if not all(0 <= note.pitch <= 127 and note.duration > 0 and note.onset >= 0 for note in part.notes):
+            raise ValueError(f"a note of {part.name} is damaged")
+    if sum(len(part.notes) for part in score.parts) > MAX_NOTES:
+        raise ValueError(f"it has more than {MAX_NOTES} notes")

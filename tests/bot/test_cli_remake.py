@@ -1,0 +1,67 @@
+"""`render` and `edit` as somebody types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from generator.notation.midi import write_midi
+from tests.bot.test_cli import FILES, KEYS, Run, run
+from tests.generator.test_remake import long_band
+
+__all__ = ["run"]  # the fixture
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    write_midi(long_band(), tmp_path / "mine.mid")
+    return tmp_path / "mine.mid"
+
+
+def test_a_file_is_rendered_and_the_track_edited(run: Run, file: Path, tmp_path: Path) -> None:
+    said = run("render", str(file), "--out", str(tmp_path / "first"), "--json")
+    assert said.code == 0, said.err
+    first = json.loads(said.out.splitlines()[-1])
+    assert set(first) >= KEYS
+    assert set(first["files"]) >= FILES | {"abc", "score"}
+    assert all(Path(name).is_file() for name in first["files"]["stems"])
+
+    said = run("edit", first["dir"], "--mute", "drums", "--tempo", "100", "--out", str(tmp_path / "second"), "--json")
+    assert said.code == 0, said.err
+    second = json.loads(said.out.splitlines()[-1])
+    assert second["brief"]["tempo_bpm"] == 100.0
+    assert second["brief"]["styles"] == first["brief"]["styles"]
+    report = json.loads(Path(second["files"]["report"]).read_text())
+    assert report["parent"]["track_id"] == first["track_id"]
+    assert report["changes"] == {"mute": ["drums"], "tempo_bpm": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ((), "Say what to change"),
+        (("--repaint", "nine"), "names no bars"),
+        (("--instrument", "flute"), "which part"),
+        (("--mute", "tuba"), "no part “tuba”"),
+        (("--style", "polka"), "polka"),
+        (("--tempo", "999"), "40 to 220"),
+    ],
+)
+def test_what_cannot_be_changed_is_said_in_a_sentence(
+    run: Run, file: Path, tmp_path: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    said = run("edit", str(file), *options, "--out", str(tmp_path / "out"))
+    assert said.code == 2
+    assert sentence in said.sentence
+    assert not list((tmp_path / "home" / "work").glob("*"))
+
+
+def test_files_and_tracks_that_are_not_there(run: Run, tmp_path: Path) -> None:
+    assert "no file" in run("render", str(tmp_path / "none.mid"), "--out", str(tmp_path / "out")).sentence
+    assert "no file, folder or track" in run("edit", "0123", "--calmer", "--out", str(tmp_path / "out")).sentence
+    (tmp_path / "broken.mid").write_bytes(b"MThd")
+    said = run("render", str(tmp_path / "broken.mid"), "--out", str(tmp_path / "out"))
+    assert said.code == 2
+    assert "broken.mid" in said.sentence
