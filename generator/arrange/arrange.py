@@ -84,7 +84,9 @@ def _play(  # noqa: PLR0911 -- one line for each figure
             return play_answer(outline, sections, player, rng)
         case "groove":
             closing = outline.ending != "fade"
-            return play_drums(outline.plan, sections, player, style, drums, closing=closing, rng=rng)
+            return play_drums(
+                outline.plan, sections, player, style, drums, closing=closing, novelty=outline.novelty, rng=rng
+            )
         case "pattern" | "walking" | "pedal":
             return play_bass(outline, sections, player, rng)
         case "riser":

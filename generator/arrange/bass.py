@@ -22,10 +22,11 @@ def play_bass(outline: Outline, sections: Sequence[Section], part: PartStyle, rn
     bar_ticks = outline.bar_ticks
     meter = str(outline.plan.meter)
     patterns = patterns_in(part.patterns, meter)
+    adventure = ADVENTURE + 0.5 * outline.novelty
     notes: list[Note] = []
     previous = (part.low + part.high) // 2 - 4
     for section in sections:
-        bars = draw_bars(patterns, section.energy, section.bars, ADVENTURE + 0.5 * outline.novelty, rng)
+        bars = draw_bars(patterns, section.energy, section.bars, outline.feeling.density, adventure, rng)
         for bar, strokes in enumerate(bars, start=section.start_bar):
             start = bar * bar_ticks
             if outline.closes(bar):

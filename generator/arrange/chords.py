@@ -40,6 +40,7 @@ def play_chords(outline: Outline, sections: Sequence[Section], part: PartStyle, 
     bar_ticks = outline.bar_ticks
     meter = str(outline.plan.meter)
     patterns = patterns_in(part.patterns, meter)
+    adventure = ADVENTURE + 0.5 * outline.novelty
     notes: list[Note] = []
     for section in sections:
         first, last = section.start_bar * bar_ticks, (section.start_bar + section.bars) * bar_ticks
@@ -49,7 +50,7 @@ def play_chords(outline: Outline, sections: Sequence[Section], part: PartStyle, 
         if part.figure == "sustain" or not patterns:
             notes += _sustain(outline, hands, part)
             continue
-        bars = draw_bars(patterns, section.energy, section.bars, ADVENTURE + 0.5 * outline.novelty, rng)
+        bars = draw_bars(patterns, section.energy, section.bars, outline.feeling.density, adventure, rng)
         for bar, strokes in enumerate(bars, start=section.start_bar):
             start = bar * bar_ticks
             if outline.closes(bar):

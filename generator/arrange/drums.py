@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from generator.arrange.meters import STEPS, derive_row
+from generator.arrange.groove import choose_groove, piece_grooves
+from generator.arrange.meters import STEPS
 from generator.arrange.style import DRUMS, Groove, PartStyle, Style
 from generator.corpus.piece import GRID, Hit
 from generator.plan import Plan
@@ -22,14 +23,17 @@ Written = Mapping[str, tuple[tuple[Hit, ...], ...]]
 
 def play_drums(
     plan: Plan, sections: Sequence[Section], part: PartStyle, style: Style, written: Written, *, closing: bool,
-    rng: np.random.Generator,
+    novelty: float, rng: np.random.Generator,
 ) -> list[Note]:  # fmt: skip
     """Notes of the drum kit in its sections; General MIDI percussion pitches. `closing`: the last bar is one stroke."""
+    grooves = piece_grooves(style, str(plan.meter), novelty, rng)
+    chosen: dict[tuple[str, int], Groove] = {}  # what comes back has its groove again
     bar_ticks = plan.meter.bar_ticks
     following = {s.start_bar - 1: s for s in plan.sections}
     notes: list[Note] = []
     for section in sections:
-        groove = _choose(style, str(plan.meter), section, rng)
+        place = (section.name.rstrip("'"), round(section.energy * 4))
+        groove = chosen.setdefault(place, choose_groove(grooves, section, rng))
         bars = written.get(section.name, ())
         for index in range(section.bars):
             bar = section.start_bar + index
@@ -68,23 +72,6 @@ def _last_hit(start: int, velocity: int, style: Style) -> list[Note]:
     names = {drum for grooves in style.grooves.values() for groove in grooves for drum in groove.rows}
     cymbal = "crash" if style.drumming.crash_from <= 1.0 else "ride" if "ride" in names else "kick"
     return [Note(start, SIXTEENTH, DRUMS["kick"], velocity), Note(start, PPQ, DRUMS[cymbal], velocity - 10)]
-
-
-def _choose(style: Style, meter: str, section: Section, rng: np.random.Generator) -> Groove:
-    """A groove for this section by name, else by energy; the nearest one when no range holds it."""
-    grooves = style.grooves.get(meter) or [_derived(groove, meter) for groove in style.grooves.get("4/4", ())]
-    named = [groove for groove in grooves if section.name.rstrip("'") in groove.sections]
-    free = named or [groove for groove in grooves if not groove.sections]
-    fitting = [groove for groove in free if groove.low <= section.energy <= groove.high]
-    if fitting:
-        return fitting[int(rng.integers(len(fitting)))]
-    return min(
-        free, key=lambda g: min(abs(g.low - section.energy), abs(g.high - section.energy)), default=Groove(rows={})
-    )
-
-
-def _derived(groove: Groove, meter: str) -> Groove:
-    return groove.model_copy(update={"rows": {drum: derive_row(row, meter) for drum, row in groove.rows.items()}})
 
 
 def _bar(groove: Groove, index: int, start: int, velocity: int, meter: str, rng: np.random.Generator) -> list[Note]:

@@ -37,11 +37,13 @@ def fit_instrument(notes: Sequence[Note], instrument: Instrument, end: int) -> t
 
 
 def _octave(notes: Sequence[Note], instrument: Instrument) -> int:
-    """The octaves by which the whole part moves so that most of it lies in the range."""
+    """The octaves by which the whole part moves when it would not fit: a third of it lies outside the range."""
 
     def outside(shift: int) -> int:
         return sum(not instrument.low <= note.pitch + shift <= instrument.high for note in notes)
 
+    if outside(0) * 3 < len(notes):
+        return 0
     return min((0, 12, -12, 24, -24), key=lambda shift: (outside(shift), abs(shift)))
 
 

@@ -28,6 +28,7 @@ from generator.arrange.meters import COMPOUND, STEPS, beats, sources
 DEGREES = ("R", "3", "5", "6", "7", "8", "L", "A", "S")
 _STROKE = re.compile(r"(?P<pos>\d+):(?P<length>\d+)(:(?P<what>[1-9]+|[A-Zu]))?(?P<mark>[!~]?)(\?(?P<chance>[1-9]))?")
 _ENERGY = re.compile(r"@(?P<low>[01]?\.?\d+)-(?P<high>[01]?\.?\d+)")
+_PREFERENCE = 6.0  # how strongly density chooses among patterns
 _MARKS = {"": 0, "!": 14, "~": -26}
 
 
@@ -118,17 +119,21 @@ def fitting(patterns: Sequence[Pattern], energy: float) -> list[Pattern]:
 
 
 def draw_bars(
-    patterns: Sequence[Pattern], energy: float, bars: int, adventure: float, rng: np.random.Generator
+    patterns: Sequence[Pattern], energy: float, bars: int, density: float, adventure: float, rng: np.random.Generator
 ) -> list[tuple[Stroke, ...]]:
-    """The strokes of every bar of a section: one pattern, and in its odd rounds, with `adventure`, another one."""
+    """The strokes of every bar of a section: one pattern, and in its odd rounds, with `adventure`, another one.
+    A `density` above 1 prefers busy patterns, below 1 sparse ones."""
     choices = fitting(patterns, energy)
     if not choices:
         return [()] * bars
-    usual = choices[int(rng.integers(len(choices)))]
+    strokes = np.array([sum(map(len, pattern.bars)) / len(pattern.bars) for pattern in choices])
+    weights = density ** (_PREFERENCE * (strokes / max(1.0, strokes.mean()) - 1.0))
+    share = weights / weights.sum()
+    usual = choices[int(rng.choice(len(choices), p=share))]
     found: list[tuple[Stroke, ...]] = []
     while len(found) < bars:
         odd = len(found) % 4 >= 2 and rng.random() < adventure
-        found += (choices[int(rng.integers(len(choices)))] if odd else usual).bars
+        found += (choices[int(rng.choice(len(choices), p=share))] if odd else usual).bars
     return [_drawn(bar, rng) for bar in found[:bars]]
 
 

@@ -248,6 +248,8 @@ class Drumming(_Table):
 
     source: Literal["patterns", "composer"] = "patterns"
     """`composer`: the model writes them where it is there; what it writes is checked, patterns step in."""
+    variation: Share = 0.4
+    """How far the grooves of two pieces differ, see `groove.py`."""
     fill_every: Annotated[int, Field(ge=0, le=16)] = 8
     """Bars between fills inside a section; 0 for none. A section's last bar has one anyway, where there are fills."""
     fill_chance: Share = 0.9

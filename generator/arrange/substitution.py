@@ -59,13 +59,22 @@ def permits(melody: Sequence[Note], chord: Chord) -> bool:
 
 def tint(chord: Chord, style: Style, dissonance: float) -> Chord:
     """Another colour of the same function, richer (positive) or plainer (negative) on the style's palette."""
-    h = style.harmony
-    for palette in (h.major, h.minor, h.dominant, h.diminished, h.suspended):
-        if chord.quality in palette:
-            steps = list(dict.fromkeys(palette))
-            place = steps.index(chord.quality) + round(dissonance * len(steps))
-            return replace(chord, quality=steps[max(0, min(len(steps) - 1, place))])
-    return chord
+    steps = list(dict.fromkeys(_palette(chord, style)))
+    if chord.quality not in steps:
+        return chord
+    place = steps.index(chord.quality) + round(dissonance * len(steps))
+    return replace(chord, quality=steps[max(0, min(len(steps) - 1, place))])
+
+
+def _palette(chord: Chord, style: Style) -> tuple[str, ...]:
+    tones = set(CHORD_TONES[chord.quality])
+    if not tones & {3, 4}:
+        return style.harmony.suspended
+    if {3, 6} <= tones:
+        return style.harmony.diminished
+    if 3 in tones:
+        return style.harmony.minor
+    return style.harmony.dominant if 10 in tones else style.harmony.major
 
 
 def _seventh(style: Style) -> str:

@@ -1,0 +1,123 @@
+"""The grooves of one piece: the style's own, in a dialect that only this piece has.
+
+A style file states a few good grooves. Two drummers who know them still play differently: one takes the bass drum of
+this groove with the cymbals of that one, keeps time on the ride, moves a kick by an eighth, leaves out ghost notes.
+Each of these moves happens with the chance that the style gives (`Drumming.variation`), raised by novelty; the first
+beat, the backbeat and a four on the floor stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from generator.arrange.meters import STEPS, beats, derive_row
+from generator.arrange.style import Groove, Style
+from generator.score import Section
+
+_BACK = ("snare", "rim", "clap")
+_TIME = ("hat", "ride", "shaker", "tambourine", "open_hat")
+_STROKES = "Xx"
+Rows = dict[str, str]
+
+
+def piece_grooves(style: Style, meter: str, novelty: float, rng: np.random.Generator) -> list[Groove]:
+    """The style's grooves in a metre, each varied once for the whole piece."""
+    known = style.grooves.get(meter) or [_derived(groove, meter) for groove in style.grooves.get("4/4", ())]
+    rate = min(1.0, style.drumming.variation * (0.8 + 0.6 * novelty))
+    keepers = sorted({drum for groove in known for drum in groove.rows if drum in _TIME} - {"open_hat"})
+    backs = sorted({drum for groove in known for drum in groove.rows if drum in _BACK})
+    found = []
+    for groove in known:
+        if groove.sections:
+            found.append(groove)
+            continue
+        rows = _crossed(groove, known, rate, rng)
+        rows = _moved_kicks(rows, STEPS[meter], beats(meter), rate, rng)
+        rows = _other_voices(rows, backs, keepers, rate, rng)
+        rows = _thinned(rows, keepers, rate, rng)
+        found.append(groove.model_copy(update={"rows": rows}))
+    return found
+
+
+def choose_groove(grooves: Sequence[Groove], section: Section, rng: np.random.Generator) -> Groove:
+    """One for this section by name, else by energy; the nearest one when no range holds it."""
+    named = [groove for groove in grooves if section.name.rstrip("'") in groove.sections]
+    free = named or [groove for groove in grooves if not groove.sections]
+    fitting = [groove for groove in free if groove.low <= section.energy <= groove.high]
+    if fitting:
+        return fitting[int(rng.integers(len(fitting)))]
+    return min(
+        free, key=lambda g: min(abs(g.low - section.energy), abs(g.high - section.energy)), default=Groove(rows={})
+    )
+
+
+def _derived(groove: Groove, meter: str) -> Groove:
+    return groove.model_copy(update={"rows": {drum: derive_row(row, meter) for drum, row in groove.rows.items()}})
+
+
+def _group(drum: str) -> str:
+    return "kick" if drum == "kick" else "back" if drum in _BACK else "time" if drum in _TIME else "rest"
+
+
+def _crossed(groove: Groove, known: Sequence[Groove], rate: float, rng: np.random.Generator) -> Rows:
+    """Some groups of rows come from another groove of like energy."""
+    others = [g for g in known if not g.sections and g.low <= groove.high and groove.low <= g.high]
+    rows: Rows = {}
+    for group in ("kick", "back", "time", "rest"):
+        source = others[int(rng.integers(len(others)))] if rng.random() < rate else groove
+        rows |= {drum: row for drum, row in source.rows.items() if _group(drum) == group}
+    return rows
+
+
+def _moved_kicks(rows: Rows, steps: int, on: Sequence[int], rate: float, rng: np.random.Generator) -> Rows:
+    """Kicks off the first beat move by an eighth, go or come, where no backbeat is in the way."""
+    row = rows.get("kick", "")
+    if not row or all(row[step % len(row)] in _STROKES for step in on):
+        return rows
+    bars = list(row if len(row) > steps else row * 2)  # the second bar may answer the first
+    taken = {step for drum in _BACK for step, mark in enumerate(rows.get(drum, "")) if mark in _STROKES}
+    free = [step for step in range(0, len(bars), 2) if step % steps and step % steps not in taken]
+    for step, mark in enumerate(list(bars)):
+        if step % steps and mark in _STROKES and rng.random() < rate:
+            bars[step] = "-"
+            if rng.random() < 0.75 and free:
+                near = sorted(free, key=lambda place, at=step: abs(place - at))[:4]  # type: ignore[misc]
+                bars[near[int(rng.integers(len(near)))]] = mark
+    if rng.random() < rate and free:
+        bars[free[int(rng.integers(len(free)))]] = "x"
+    return rows | {"kick": "".join(bars)}
+
+
+def _other_voices(
+    rows: Rows, backs: Sequence[str], keepers: Sequence[str], rate: float, rng: np.random.Generator
+) -> Rows:
+    """The backbeat or the time go to another drum that the style knows."""
+    renamed: dict[str, str] = {}
+    for choices in (backs, keepers):
+        played = [drum for drum in rows if drum in choices]
+        unused = [drum for drum in choices if drum not in rows]
+        if played and unused and rng.random() < rate:
+            renamed[played[0]] = unused[int(rng.integers(len(unused)))]
+    return {renamed.get(drum, drum): row for drum, row in rows.items()}
+
+
+def _thinned(rows: Rows, keepers: Sequence[str], rate: float, rng: np.random.Generator) -> Rows:
+    """Time is kept in half as many strokes or with ghosts between; ghost notes come and go."""
+    found: Rows = {}
+    for drum, row in rows.items():
+        marks = list(row)
+        if drum in keepers and rng.random() < rate:
+            struck = [step for step, mark in enumerate(marks) if mark != "-"]
+            if len(struck) > len(marks) // 4 and rng.random() < 0.6:
+                first = int(rng.integers(2))  # on the beats or between them
+                marks = [mark if step in struck[first::2] else "-" for step, mark in enumerate(marks)]
+            else:
+                marks = ["o" if mark == "-" and step % 2 else mark for step, mark in enumerate(marks)]
+        if drum == "snare":
+            marks = ["-" if mark == "o" and rng.random() < rate / 2 else mark for mark in marks]
+            marks = ["3" if mark == "-" and step % 2 and rng.random() < rate / 6 else mark
+                     for step, mark in enumerate(marks)]  # fmt: skip
+        found[drum] = "".join(marks)
+    return found
