@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from generator.arrange.arrange import arrange
-from generator.arrange.style import Style, load_style
+from generator.arrange.blend import style_of
+from generator.arrange.drummer import Improvised, improvise
+from generator.arrange.style import Style
 from generator.brief import Attributes, Brief
 from generator.compose import take_seeds
 from generator.gate import Checked, compose_original
@@ -31,6 +33,7 @@ Rank = Callable[[Sequence[Attributes]], Sequence[float]]
 @dataclass(frozen=True, slots=True)
 class _Take:
     checked: Checked
+    drums: Improvised
     score: Score
     attributes: Attributes
 
@@ -63,7 +66,7 @@ def compose_track(
         GeneratorError: with one sentence; nothing half-written is left.
     """
     clock = Clock(on_progress)
-    style = load_style(brief.style)
+    style = style_of(brief)
     candidates = _candidates(brief, style, takes, rank, clock)
     return publish(candidates, brief, style, out_dir, track_id=track_id, clock=clock, soundfont=soundfont)
 
@@ -77,12 +80,13 @@ def compose_takes(brief: Brief, style: Style, takes: int, clock: Clock) -> list[
         leads = compose_original(
             brief, plan, style, model, take_seeds(brief.seed, takes), lambda share: clock.within("compose", share)
         )
+        drums = [improvise(model, plan, brief, style, checked.seed) for checked in leads]
     with clock.stage("arrange"):
         written = []
-        for checked in leads:
-            seed = checked.seed
-            score = perform(arrange(checked.lead, plan, brief, style, title, seed), plan, brief, style, seed)
-            written.append(_Take(checked, score, measure_attributes(score, brief)))
+        for checked, beat in zip(leads, drums, strict=True):
+            arranged = arrange(checked.lead, plan, brief, style, title, checked.seed, beat.bars)
+            score = perform(arranged, plan, brief, style, checked.seed)
+            written.append(_Take(checked, beat, score, measure_attributes(score, brief)))
     return written
 
 
@@ -101,11 +105,13 @@ def _candidates(brief: Brief, style: Style, takes: int, rank: Rank | None, clock
 
 def _candidate(take: _Take, index: int, takes: int, scores: Sequence[float]) -> Candidate:
     found = take.checked.originality
-    report = {
+    report: dict[str, Any] = {
         "takes": {"composed": takes, "kept": index, "scores": [round(score, 4) for score in scores]},
         "originality": {
             "nearest": found.nearest, "longest_run": found.longest_run, "similarity": found.similarity,
             "passed": found.passed, "rewritten": take.checked.rewritten,
         },
     }  # fmt: skip
+    if take.drums.remarks:
+        report["remarks"] = list(take.drums.remarks)
     return Candidate(take.score, take.checked.seed, take.attributes, index, takes, load_composer()[1], report)

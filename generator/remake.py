@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from generator.arrange.style import load_style
+from generator.arrange.blend import style_of
 from generator.brief import Brief, BriefError, Mood
 from generator.edit.changes import Changes, change, in_style
 from generator.edit.lead import plan_of
@@ -130,7 +130,7 @@ def _publish(
 ) -> Track:  # fmt: skip
     candidate = Candidate(score, seed, measure_attributes(score, brief), card=card, report=report)
     return publish(
-        [candidate], brief, load_style(brief.style), out_dir, track_id=track_id, clock=clock, soundfont=soundfont,
+        [candidate], brief, style_of(brief), out_dir, track_id=track_id, clock=clock, soundfont=soundfont,
         gates=_GATES_OF_SOUND,
     )  # fmt: skip
 
@@ -153,7 +153,7 @@ def _brief_of(score: Score, asked: Brief | None, seed: int) -> Brief:
 
 def _performed(score: Score, brief: Brief, seed: int) -> Score:
     """The page as the style's players play it; loudness that the page states stays."""
-    played = perform(score, plan_of(score), brief, load_style(brief.style), seed)
+    played = perform(score, plan_of(score), brief, style_of(brief), seed)
     return replace(score, parts=tuple(_loud_as_written(*pair) for pair in zip(score.parts, played.parts, strict=True)))
 
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from generator.arrange.arrange import orchestrate
+from generator.arrange.blend import style_of
 from generator.arrange.fitting import fit_instrument
-from generator.arrange.style import Style, load_style
+from generator.arrange.style import Style
 from generator.brief import Brief
 from generator.compose import colour
 from generator.corpus.piece import Bar
@@ -104,7 +105,7 @@ def remix(score: Score, brief: Brief, seed: int) -> Score:
 
     Raises EditError for a metre that the style does not play.
     """
-    style = load_style(brief.style)
+    style = style_of(brief)
     if str(score.meter) not in style.meters:
         raise EditError(f"{style.label} is not played in {score.meter}; it is in {', '.join(style.meters)}.")
     tune = tune_of(score)
@@ -147,7 +148,7 @@ def _request(score: Score, bars: Sequence[Bar], rules: Rules) -> Request:
 
 def _replaced(score: Score, brief: Brief, written: Mapping[int, Bar], seed: int) -> Score:
     """The score with other tune and chords in some bars (one stretch), played by the band that is there."""
-    style = load_style(brief.style)
+    style = style_of(brief)
     bar_ticks = score.meter.bar_ticks
     start, end = min(written) * bar_ticks, (max(written) + 1) * bar_ticks
     tune = tune_of(score)
