@@ -118,9 +118,9 @@ def _levels(plan: Plan, style: Style, feeling: Feeling) -> NDArray[np.float64]:
     levels = np.zeros(plan.bars * steps)
     for step in range(len(levels)):
         bar, in_bar = divmod(step, steps)
-        phrase = step % (PHRASE_BARS * steps) / (PHRASE_BARS * steps)
-        energy = plan.sections[max(0, bisect_right(starts, bar) - 1)].energy
-        levels[step] = playing.swell * (math.sin(math.pi * phrase) - 0.5) + playing.contrast * (energy - 0.6)
+        section = plan.sections[max(0, bisect_right(starts, bar) - 1)]
+        phrase = (step - section.start_bar * steps) % (PHRASE_BARS * steps) / (PHRASE_BARS * steps)
+        levels[step] = playing.swell * (math.sin(math.pi * phrase) - 0.5) + playing.contrast * (section.energy - 0.6)
         levels[step] += max(0.0, playing.accent + feeling.attack) if in_bar == 0 else 0.0
     if style.ending.kind == "fade" and not plan.loop and plan.bars > 2 * _FADE_BARS:
         levels[-_FADE_BARS * steps :] -= np.linspace(0.0, 40.0, _FADE_BARS * steps)

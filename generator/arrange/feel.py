@@ -6,8 +6,8 @@
 
 For every family of styles, drum and sixteenth of a 4/4 bar it holds the mean and standard deviation of the deviation
 from the grid in milliseconds (positive is late) and of the MIDI velocity. Deviations are against the mean of their
-bar, so that neither a drifting tempo nor where a band sits (`Playing.lay_back_ms`) counts. Strokes nearer to a
-triplet than to a sixteenth are left out: they are swing, which is the style's too.
+bar, so that neither a drifting tempo nor where a band sits (`Playing.lay_back_ms`) counts. Strokes further than a
+sixteenth of a beat from their place are left out: they are triplets or swing, which is the style's too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
+from generator.score import PPQ
+
 # Families of the labels of the set that are played alike.
 _FAMILY_OF = {
     "rock": "rock", "punk": "rock", "country": "rock", "pop": "pop", "dance": "pop", "gospel": "pop",
@@ -30,7 +32,9 @@ _FAMILY_OF = {
     "latin": "latin", "afrocuban": "latin", "afrobeat": "latin", "highlife": "latin", "reggae": "latin",
 }  # fmt: skip
 FAMILIES = ("funk", "hiphop", "jazz", "latin", "pop", "rock")
-_ENOUGH = 12  # strokes; a place with fewer takes the drum's own mean
+_SIXTEENTH = PPQ // 4
+_STRAIGHT = PPQ // 16  # ticks
+_ENOUGH = 40  # strokes; a place with fewer takes the drum's own mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def load_feel(family: str) -> dict[tuple[str, int], Touch]:
 
 def measure_feel(folder: Path) -> dict[str, dict[str, dict[str, list[float]]]]:
     """Read every 4/4 beat of the set; see above for what comes out."""
-    from generator.corpus.drums import hits_by_bar  # noqa: PLC0415 -- only the measuring needs the corpus
+    from generator.corpus.drums import DRUM_OF  # noqa: PLC0415 -- only the measuring needs the corpus
     from generator.corpus.formats.midi import read_midi  # noqa: PLC0415
 
     strokes: dict[str, dict[tuple[str, int], list[tuple[float, int]]]] = {f: defaultdict(list) for f in FAMILIES}
@@ -63,14 +67,17 @@ def measure_feel(folder: Path) -> dict[str, dict[str, dict[str, list[float]]]]:
                 continue
             music = read_midi(folder / row["file"])
             notes = [note for track in music.tracks for note in track.notes]
-            count = max((note.onset for note in notes), default=0) // 1920 + 2
-            tick_ms = 60_000 / float(row["bpm"]) / 480
-            for bar in hits_by_bar(notes, 48, count):
-                straight = [hit for hit in bar if hit.pos % 3 == 0]
-                drift = sum(hit.shift_ticks for hit in straight) / max(1, len(straight))
-                for hit in straight:
-                    late = (hit.shift_ticks - drift) * tick_ms
-                    strokes[family][hit.drum, hit.pos // 3].append((late, hit.velocity))
+            tick_ms = 60_000 / float(row["bpm"]) / PPQ
+            bars: dict[int, list[tuple[str, int, int, int]]] = defaultdict(list)
+            for note in notes:
+                step = round(note.onset / _SIXTEENTH)
+                late = note.onset - step * _SIXTEENTH
+                if note.pitch in DRUM_OF and abs(late) <= _STRAIGHT:
+                    bars[step // 16].append((DRUM_OF[note.pitch], step % 16, late, note.velocity))
+            for bar in bars.values():
+                drift = sum(late for _, _, late, _ in bar) / len(bar)
+                for drum, place, late, velocity in bar:
+                    strokes[family][drum, place].append(((late - drift) * tick_ms, velocity))
     return {family: _summary(found) for family, found in strokes.items()}
 
 
