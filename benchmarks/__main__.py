@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.errors import UserError
 from generator.errors import GeneratorError
 
-TABLES = ("compose", "composer", "corpus", "jsb", "originality")
+TABLES = ("arrange", "compose", "composer", "corpus", "jsb", "originality")
 """Modules of this package; each has `run(options) -> Result`. Loaded when chosen: they bring torch."""
 
 
@@ -20,7 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", help=f"one of {', '.join(TABLES)}")
     parser.add_argument("--quick", action="store_true", help="fewer pieces, the same musts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="composer, corpus, jsb, originality: the data sets or a built corpus")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="composer, corpus, jsb, originality: the data sets or a built corpus"
+    )
     chosen = parser.parse_args(arguments)
     if chosen.name not in TABLES:
         print(f"There is no table “{chosen.name}”; choose from {', '.join(TABLES)}.", file=sys.stderr)
