@@ -60,10 +60,10 @@ def _voice(score: Score, part: Part, *, lead: bool) -> list[str]:
     lines = []
     for first in range(0, score.bars, BARS_PER_LINE):
         bars = [bar_slices(whole, bar, steps) for bar in range(first, min(score.bars, first + BARS_PER_LINE))]
-        lines.append(" ".join(f"{_bar(pieces, score.key, marks)} |" for pieces in bars))
+        last = first + BARS_PER_LINE >= score.bars
+        lines.append(" ".join(f"{_bar(pieces, score.key, marks)} |" for pieces in bars) + ("]" if last else ""))
         if sung:
             lines.append("w: " + " | ".join(_words(pieces) for pieces in bars))
-    lines[-1] += "]" if not sung else ""
     return lines
 
 

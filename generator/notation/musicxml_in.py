@@ -26,6 +26,7 @@ MAX_BYTES = 20_000_000
 
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _DRUM_AT = {line: pitch for pitch, line in reversed(DRUM_LINES.items())}
+_QUARTERS = {"whole": 4.0, "half": 2.0, "quarter": 1.0, "eighth": 0.5, "16th": 0.25}
 _FORBIDDEN = re.compile(rb"<!ENTITY", re.IGNORECASE)  # entities can blow up; no score program writes them
 _JUMPS = ("dacapo", "dalsegno", "tocoda")
 
@@ -178,10 +179,11 @@ class _PartReader:
                 raise NotationError(
                     f"{self.sheet.source} jumps (D.C., D.S. or coda) in bar {index + 1}; write the bars out instead."
                 )
-            if tempo := sound.get("tempo"):
-                shared.tempos[at] = check_tempo(float(tempo), self.sheet.source)
             if dynamics := sound.get("dynamics"):
                 self.velocity = _velocity(float(dynamics))
+        tempo = _tempo(element, sound)
+        if tempo is not None:
+            shared.tempos[at] = check_tempo(tempo, self.sheet.source)
         mark = element.findtext("direction-type/rehearsal")
         if mark and mark.strip():
             shared.section = mark.strip()[:60]
@@ -257,3 +259,14 @@ class _PartReader:
 
 def _velocity(percent: float) -> int:
     return max(1, min(127, round(percent * FORTE / 100)))
+
+
+def _tempo(direction: ET.Element, sound: ET.Element | None) -> float | None:
+    """Quarter notes a minute: what is to be heard, else what the metronome mark shows."""
+    if sound is not None and sound.get("tempo"):
+        return float(sound.get("tempo", ""))
+    mark = direction.find("direction-type/metronome")
+    unit, number = (None, None) if mark is None else (mark.findtext("beat-unit"), mark.findtext("per-minute"))
+    if mark is None or unit not in _QUARTERS or not re.fullmatch(r"\d+(\.\d+)?", (number or "").strip()):
+        return None  # "per minute" may be a range or words
+    return float(number or 0) * _QUARTERS[unit] * (1.5 if mark.find("beat-unit-dot") is not None else 1.0)

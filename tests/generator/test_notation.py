@@ -235,6 +235,16 @@ def test_musescores_repeats_ties_voices_and_transposition_sound_as_meant(tmp_pat
     assert [(chord.onset, chord.root, chord.quality) for chord in score.chords] == [(bar, 0, "7"), (3 * bar, 0, "7")]
 
 
+def test_a_metronome_mark_is_a_tempo_where_no_sound_is_given(tmp_path):
+    mark = (
+        "<direction><direction-type><metronome><beat-unit>quarter</beat-unit><beat-unit-dot/>"
+        "<per-minute>60</per-minute></metronome></direction-type>"
+    )
+    text = MUSESCORE.replace('<direction><sound tempo="72" dynamics="100"/>', mark)
+    (tmp_path / "a.musicxml").write_text(text, encoding="utf-8")
+    assert read_score(tmp_path / "a.musicxml").tempo_bpm == 90.0
+
+
 def test_a_zipped_score_is_opened(tmp_path):
     write_musicxml(band(), tmp_path / "band.musicxml")
     with zipfile.ZipFile(tmp_path / "band.mxl", "w", zipfile.ZIP_DEFLATED) as archive:
