@@ -45,7 +45,12 @@ INSTRUMENTS: dict[str, tuple[str, ...]] = {
     "organ": ("organ",), "synth": ("soft_lead", "saw_lead", "warm_pad"), "bells": ("bell", "celesta"),
     "bell": ("bell", "celesta"), "pad": ("warm_pad", "drift_pad"), "pads": ("warm_pad", "drift_pad"),
     "drums": ("drum_kit", "jazz_kit", "lofi_kit", "electronic_kit"), "vinyl": ("vinyl",), "crackle": ("vinyl",),
-    "music box": ("music_box",),
+    "music box": ("music_box",), "harp": ("harp",), "banjo": ("banjo",), "fiddle": ("fiddle", "violin"),
+    "harmonica": ("harmonica",), "accordion": ("accordion",), "oboe": ("oboe",), "bassoon": ("bassoon",),
+    "viola": ("viola",), "french horn": ("french_horn", "horns"), "horns": ("brass", "horns"), "brass": ("brass",),
+    "trombone": ("trombone",), "harpsichord": ("harpsichord",), "clavinet": ("clavinet",), "clav": ("clavinet",),
+    "glockenspiel": ("glockenspiel",), "tin whistle": ("whistle",), "pizzicato": ("pizzicato",), "808": ("long_bass",),
+    "electric guitar": ("clean_guitar", "drive_guitar"), "distorted guitar": ("drive_guitar",),
 }  # fmt: skip
 
 _FILLER = set(

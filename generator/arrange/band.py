@@ -18,6 +18,7 @@ from generator.seeds import stream
 # These carry the piece: a calm mood makes them play softer, it does not send them home.
 CORE = frozenset({"melody", "chords", "bass", "drums"})
 _FIRST_CHOICE = ("chords", "bass", "drums", "melody", "pad", "counter", "texture")
+_PART_OF = {"bass": "bass", "drums": "drums", "keys": "chords", "guitar": "chords", "pads": "pad"}
 _CHORDAL = frozenset({"block", "sustain", "arpeggio"})
 _REST = 0.1  # how likely a player who is not needed leaves out a section
 
@@ -50,7 +51,23 @@ def choose_instruments(band: Mapping[str, PartStyle], brief: Brief, seed: int) -
     for name in order:
         taken = set(chosen.values())
         chosen[name] = choose_instrument(band[name], brief, taken, stream(seed, f"instrument {name}"))
-    return chosen
+    return chosen | _guests_wanted(band, chosen, brief)
+
+
+def _guests_wanted(band: Mapping[str, PartStyle], chosen: Mapping[str, str], brief: Brief) -> dict[str, str]:
+    """A wanted instrument that no player of the style knows takes over the part of its kind, or else the tune."""
+    here = {INSTRUMENTS[name].family for name in chosen.values() if name in brief.instruments_wanted}
+    changed: dict[str, str] = {}
+    for wanted in brief.instruments_wanted:
+        instrument = INSTRUMENTS.get(wanted)
+        if instrument is None or instrument.family in here or wanted in chosen.values():
+            continue
+        role = _PART_OF.get(instrument.family, "melody")
+        player = next((name for name, part in band.items() if part.role == role and name not in changed), None)
+        if player is not None:
+            changed[player] = wanted
+            here.add(instrument.family)
+    return changed
 
 
 def choose_instrument(player: PartStyle, brief: Brief, taken: set[str], rng: np.random.Generator) -> str:

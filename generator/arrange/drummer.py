@@ -1,8 +1,9 @@
 """Grooves written by the composer, for styles that ask for it (`drumming.source = "composer"`).
 
-The model writes a few bars for every level of energy, which the sections of that level play round. The grammar makes
-them valid; whether they carry a band is checked here, against what the style's own patterns all have. What does not
-pass is not used, and `Improvised.remarks` says so: the patterns play, and the report tells.
+For every level of energy the model is given two bars of the style's own groove and goes on from there as a human
+drummer would; the sections of that level play its bars round. The grammar makes them valid; whether they carry a band
+is checked here, against what the style's own patterns all have. What does not pass is not used, and
+`Improvised.remarks` says so: the patterns play, and the report tells.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import numpy as np
+
+from generator.arrange.groove import choose_groove, piece_grooves
 from generator.arrange.meters import STEPS
-from generator.arrange.style import PartStyle, Style
+from generator.arrange.style import Groove, PartStyle, Style
 from generator.brief import Brief, Key
 from generator.corpus.piece import GRID, Bar, Hit
 from generator.errors import GeneratorError
@@ -26,7 +30,7 @@ from generator.plan import Plan
 from generator.score import Section
 from generator.seeds import stream
 
-BARS = 4
+GIVEN, BARS = 2, 4
 TRIES = 3
 """Grooves written for every level of energy; the first good one is played."""
 
@@ -34,6 +38,11 @@ LEAST_ALIKE = 0.25
 """Neighbouring bars share that much of their strokes; nine in ten stretches of the Groove MIDI Dataset do."""
 
 _BACK = ("snare", "rim", "clap")
+_LOUDNESS = {"X": 108, "x": 88, "o": 48}
+_ON_OUR_KIT = {
+    "floor_tom": "low_tom", "ride_bell": "ride", "tambourine": "hat", "shaker": "hat", "triangle": "hat",
+    "cowbell": "ride", "claves": "rim", "high_conga": "high_tom", "low_conga": "low_tom",
+}  # fmt: skip
 _SIXTEENTH = GRID // 4
 
 
@@ -50,62 +59,81 @@ def improvise(model: Composer, plan: Plan, brief: Brief, style: Style, seed: int
     player = next((part for part in style.parts.values() if part.role == "drums"), None)
     if style.drumming.source != "composer" or player is None:
         return Improvised()
-    levels = _levels(plan, style, player)
-    order = [level for level in sorted(levels) for _ in range(TRIES)]
-    if not order:
-        return Improvised()
-    try:
-        written = _write(model, plan, brief, style, order, seed)
-    except GeneratorError as error:
-        return Improvised(remarks=(f"The composer wrote no drums ({error}); the patterns of {style.label} play.",))
+    grooves = piece_grooves(style, str(plan.meter), brief.novelty, stream(seed, "grooves to drum on"))
     bars: dict[str, tuple[tuple[Hit, ...], ...]] = {}
     remarks = []
-    for level, names in sorted(levels.items()):
-        tries = [music for of, music in zip(order, written, strict=True) if of == level]
-        faults = [fault_of(music, style, str(plan.meter)) for music in tries]
-        if "" in faults:
-            good = tries[faults.index("")]
-            bars |= {name: tuple(bar.drums for bar in good) for name in names}
+    for level, sections in sorted(_levels(plan, style, player).items()):
+        names = ", ".join(dict.fromkeys(section.name for section in sections))
+        try:
+            good, fault = _first_good(model, plan, brief, style, grooves, sections[0], level, seed)
+        except GeneratorError as error:
+            good, fault = (), f"an error ({error})"
+        if good:
+            bars |= {section.name: tuple(bar.drums for bar in good) for section in sections}
         else:
-            where = ", ".join(names)
-            remarks.append(
-                f"The composer's drums for {where} had {faults[0]}; the patterns of {style.label} play there."
-            )
+            remarks.append(f"The composer's drums for {names} had {fault}; the patterns of {style.label} play there.")
     return Improvised(bars, tuple(remarks))
 
 
-def _levels(plan: Plan, style: Style, player: PartStyle) -> dict[int, list[str]]:
-    """Section names by class of energy; sections for which the style has a groove of their own keep it."""
+def _first_good(
+    model: Composer, plan: Plan, brief: Brief, style: Style, grooves: Sequence[Groove], section: Section, level: int,
+    seed: int,
+) -> tuple[tuple[Bar, ...], str]:  # fmt: skip
+    """The first of the tries that carries the style, or nothing and what the first one lacked."""
+    rng = stream(seed, f"drums {level}")
+    theme = _theme(choose_groove(grooves, section, rng), str(plan.meter), rng)
+    seeds = [int(number) for number in rng.integers(0, 2**62, TRIES)]
+    faults = []
+    for music in _write(model, plan, brief, style, theme, level, seeds):
+        faults.append(fault_of(music, style, str(plan.meter)))
+        if not faults[-1]:
+            return music, ""
+    return (), faults[0]
+
+
+def _theme(groove: Groove, meter: str, rng: np.random.Generator) -> list[Bar]:
+    """Two bars of a groove, on the composer's drums."""
+    steps = STEPS[meter]
+    bars = []
+    for index in range(GIVEN):
+        struck = {}
+        for drum, row in groove.rows.items():
+            first = index * steps % len(row)
+            for step, mark in enumerate(row[first : first + steps]):
+                if mark in _LOUDNESS or (mark.isdigit() and rng.random() < int(mark) / 10):
+                    name = _ON_OUR_KIT.get(drum, drum)
+                    struck[step * _SIXTEENTH, name] = Hit(step * _SIXTEENTH, name, _LOUDNESS.get(mark, 48))
+        bars.append(Bar(drums=tuple(struck[place] for place in sorted(struck))))
+    return bars
+
+
+def _levels(plan: Plan, style: Style, player: PartStyle) -> dict[int, list[Section]]:
+    """Sections by class of energy; those for which the style has a groove of their own keep it."""
     own = {name for grooves in style.grooves.values() for groove in grooves for name in groove.sections}
-    found: dict[int, list[str]] = {}
+    found: dict[int, list[Section]] = {}
     for section in plan.sections:
-        if _drums_play(section, plan, player) and section.name.rstrip("'") not in own:
-            names = found.setdefault(class_of(section.energy, tokens.ENERGY_EDGES), [])
-            if section.name not in names:
-                names.append(section.name)
+        plays = player.enter <= round(section.energy - plan.lift, 3) <= player.leave
+        if plays and section.name.rstrip("'") not in own:
+            found.setdefault(class_of(section.energy, tokens.ENERGY_EDGES), []).append(section)
     return found
 
 
-def _drums_play(section: Section, plan: Plan, player: PartStyle) -> bool:
-    return player.enter <= round(section.energy - plan.lift, 3) <= player.leave
-
-
 def _write(
-    model: Composer, plan: Plan, brief: Brief, style: Style, levels: Sequence[int], seed: int
+    model: Composer, plan: Plan, brief: Brief, style: Style, theme: list[Bar], level: int, seeds: list[int]
 ) -> list[tuple[Bar, ...]]:
-    """All levels and tries in one batch."""
-    seeds = [int(stream(seed, f"drums {index}").integers(0, 2**62)) for index in range(len(levels))]
+    """What the composer drums after the theme, for every seed."""
     controls = Controls(
         Key.parse(brief.key).mode, str(plan.meter), ("drums",), "groove", (style.name,),
         tempo=class_of(plan.tempo_bpm, tokens.TEMPO_EDGES),
     )  # fmt: skip
-    steps = STEPS[str(plan.meter)] * _SIXTEENTH
-    own = [
-        Rules(bars=BARS, bar_steps=steps, parts=("drums",), closing=False, energies=dict.fromkeys(range(BARS), level))
-        for level in levels
-    ]
-    request = Request(controls, own[0], Frame(0, 60), rules_of_takes=own)
-    return write(model, request, seeds, Boldness(temperature=0.9 + 0.2 * brief.novelty, min_p=0.06))
+    count = GIVEN + BARS
+    rules = Rules(
+        bars=count, bar_steps=STEPS[str(plan.meter)] * _SIXTEENTH, parts=("drums",), closing=False,
+        written=tuple(range(GIVEN, count)), energies=dict.fromkeys(range(count), level),
+    )  # fmt: skip
+    request = Request(controls, rules, Frame(0, 60), (*theme, *[Bar()] * BARS))
+    boldness = Boldness(temperature=0.85 + 0.2 * brief.novelty, min_p=0.06)
+    return [music[GIVEN:] for music in write(model, request, seeds, boldness)]
 
 
 def fault_of(bars: Sequence[Bar], style: Style, meter: str) -> str:

@@ -30,7 +30,24 @@ def play_lead(
             notes.append(Note(note.onset, _GRACE, below, part.velocity - 12))
             played = replace(played, onset=note.onset + _GRACE, duration=max(30, played.duration - _GRACE))
         notes.append(played)
-    return notes
+    return _with_pickups(notes, outline, sections, part, style, rng)
+
+
+def _with_pickups(
+    notes: list[Note], outline: Outline, sections: Sequence[Section], part: PartStyle, style: Style,
+    rng: np.random.Generator,
+) -> list[Note]:  # fmt: skip
+    """Two eighths that step up to the first note of a section, where there was silence before it."""
+    found = list(notes)
+    for section in sections:
+        start = section.start_bar * outline.bar_ticks
+        first = next((note for note in notes if note.onset >= start), None)
+        silent = not any(start - PPQ < note.end and note.onset < start for note in notes)
+        if first is not None and first.onset == start >= PPQ and silent and rng.random() < style.melody.pickup:
+            for steps in (2, 1):
+                pitch = _scale_step(first.pitch, -steps, outline)
+                found.append(Note(start - steps * PPQ // 2, PPQ // 2, pitch, part.velocity - 6))
+    return sorted(found, key=lambda note: note.onset)
 
 
 def play_double(outline: Outline, sections: Sequence[Section], part: PartStyle) -> list[Note]:

@@ -157,6 +157,8 @@ class MelodyStyle(_Table):
     """Length of the notes against what was written: above 1 they ring into each other."""
     ornament: Share = 0.0
     """Share of the long notes that get a grace note from a step away."""
+    pickup: Share = 0.0
+    """How likely a section that the tune enters after a rest begins with two notes before its bar line."""
 
     @field_validator("kind")
     @classmethod

@@ -138,6 +138,13 @@ def test_wanted_and_unwanted_instruments():
     assert "drums" not in {part.role for part in score.parts}
 
 
+@pytest.mark.parametrize("style", writable_styles())
+def test_an_instrument_that_is_asked_for_is_heard_in_every_style(style):
+    for wanted in ("banjo", "tenor_sax", "upright_bass"):
+        score = _piece(style, instruments_wanted=(wanted,), length_s=40.0)[3]
+        assert wanted in {part.instrument for part in score.parts}
+
+
 def test_one_piano_is_one_player_and_accompanies_first():
     score = _piece("pop", instruments_wanted=("grand_piano",))[3]
     assert score.part("piano").instrument == "grand_piano"
