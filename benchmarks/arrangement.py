@@ -24,7 +24,9 @@ _SIXTEENTH = PPQ // 4
 _PLACES = 16  # sixteenths of a bar that are looked at; longer bars go round
 _KICK, _BACK = {35, 36}, {37, 38, 39, 40}
 _FAMILIES = tuple(sorted({entry.family for entry in INSTRUMENTS.values()}))
-_GRAM = 4  # notes of a tune that are compared at a time
+_KIT = ({35, 36}, {37, 38, 39, 40}, {42, 44}, {46}, {41, 43, 45}, {47}, {48, 50}, {49, 57}, {51, 53, 59})
+_SORTS = len(_KIT) + 1
+_GRAM = 3  # notes of a tune that are compared at a time
 
 
 # ---- playable ---------------------------------------------------------------------------------------------------
@@ -125,14 +127,15 @@ def _instrumentation(score: Score) -> Floats:
     return np.array([*(time[family] / max(1e-9, total) for family in _FAMILIES), acoustic / max(1e-9, total)])
 
 
-def nearest_centroid(learned: Sequence[tuple[str, Floats]], asked: Sequence[Floats]) -> list[str]:
-    """The label whose mean lies nearest, every feature in units of its spread within the labels."""
-    labels = sorted({label for label, _ in learned})
-    rows = {label: np.stack([row for own, row in learned if own == label]) for label in labels}
-    centres = np.stack([rows[label].mean(0) for label in labels])
-    within = np.concatenate([rows[label] - rows[label].mean(0) for label in labels])
+def nearest_centroid(learned: Sequence[tuple[str, str, Floats]], asked: Sequence[Floats]) -> list[str]:
+    """The style one of whose means lies nearest: one for each (style, source), since sources differ by more than
+    styles do. Every feature counts in units of its spread within the groups."""
+    groups = sorted({(style, source) for style, source, _ in learned})
+    rows = {group: np.stack([row for style, source, row in learned if (style, source) == group]) for group in groups}
+    centres = np.stack([rows[group].mean(0) for group in groups])
+    within = np.concatenate([rows[group] - rows[group].mean(0) for group in groups])
     spread = within.std(0) + 0.05 * centres.std(0) + 1e-6
-    return [labels[int(np.argmin((((centres - row) / spread) ** 2).sum(1)))] for row in asked]
+    return [groups[int(np.argmin((((centres - row) / spread) ** 2).sum(1)))][0] for row in asked]
 
 
 # ---- mood -------------------------------------------------------------------------------------------------------
@@ -196,29 +199,44 @@ def tune_of_bars(bars: Sequence[Bar], bar_steps: int) -> list[tuple[int, int]]:
 
 
 def groove_of_score(score: Score) -> Floats:
-    """Drum strokes by place and sort (kick, back beat, others); without drums where bass and harmony begin."""
-    drums = [note for part in score.parts if part.role == "drums" for note in part.notes]
-    if drums:
-        return np.concatenate([
-            _onsets([n for n in drums if n.pitch in _KICK], score),
-            _onsets([n for n in drums if n.pitch in _BACK], score),
-            _onsets([n for n in drums if n.pitch not in _KICK | _BACK], score),
-        ])  # fmt: skip
-    others = [
-        [n for part in score.parts if part.role == role for n in part.notes] for role in ("bass", "chords", "pad")
-    ]
-    return np.concatenate([_onsets(notes, score) for notes in others])
+    """Strokes of each sort of drum at each sixteenth of the bar, mean over the bars; without drums, where the
+    accompaniment begins."""
+    strokes = Counter(
+        (_sort(note.pitch), _place(note.onset % score.meter.bar_ticks))
+        for part in score.parts if part.role == "drums" for note in part.notes
+    )  # fmt: skip
+    band = [part for part in score.parts if part.role not in {"drums", "texture", "melody"}]
+    begun = {note.onset for part in band for note in part.notes} if not strokes else set()
+    onsets = Counter((_SORTS, _place(onset % score.meter.bar_ticks)) for onset in begun)
+    return _groove(strokes + onsets, score.bars)
 
 
 def groove_of_bars(bars: Sequence[Bar]) -> Floats:
     """The same of a corpus piece."""
-    rows = np.zeros((3, _PLACES))
-    for bar in bars:
-        for hit in bar.drums:
-            pitch = DRUMS[hit.drum]
-            row = 0 if pitch in _KICK else 1 if pitch in _BACK else 2
-            rows[row, round(hit.pos / 3) % _PLACES] += 1
-    return rows.reshape(-1) / max(1, len(bars))
+    strokes = Counter(
+        (_sort(DRUMS[hit.drum]), round(hit.pos * _PLACES / 48) % _PLACES) for bar in bars for hit in bar.drums
+    )
+    begun = {
+        (index, note.pos) for index, bar in enumerate(bars) for note in (*bar.bass, *bar.accompaniment, *bar.voices)
+    }
+    onsets = Counter((_SORTS, round(pos / 3) % _PLACES) for _, pos in begun) if not strokes else Counter()
+    return _groove(strokes + onsets, len(bars))
+
+
+def _sort(pitch: int) -> int:
+    """The nine sorts of drum of Gillick et al. (2019), and whatever else is struck."""
+    return next((index for index, pitches in enumerate(_KIT) if pitch in pitches), len(_KIT))
+
+
+def _place(ticks: int) -> int:
+    return round(ticks / _SIXTEENTH) % _PLACES
+
+
+def _groove(counts: Counter[tuple[int, int]], bars: int) -> Floats:
+    rows = np.zeros((_SORTS + 1, _PLACES))
+    for place, count in counts.items():
+        rows[place] = count
+    return rows.reshape(-1) / max(1, bars)
 
 
 def groove_likeness(one: Floats, other: Floats) -> float:

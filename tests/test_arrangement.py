@@ -52,7 +52,7 @@ def test_features_do_not_change_with_the_key():
 
 def test_a_label_is_named_by_its_nearest_mean():
     rng = np.random.default_rng(1)
-    learned = [(label, rng.normal(centre, 1.0, 4)) for label, centre in (("a", 0.0), ("b", 6.0)) for _ in range(9)]
+    learned = [(label, "x", rng.normal(centre, 1.0, 4)) for label, centre in (("a", 0.0), ("b", 6.0)) for _ in range(9)]
     assert nearest_centroid(learned, [np.zeros(4), np.full(4, 6.0)]) == ["a", "b"]
 
 
