@@ -8,7 +8,7 @@ import numpy as np
 
 from generator.arrange.harmony import Outline
 from generator.arrange.meters import pulse
-from generator.arrange.patterns import Stroke, busier, draw_bars, patterns_in
+from generator.arrange.patterns import Stroke, busier, draw_bars, fancies, patterns_in
 from generator.arrange.style import PartStyle
 from generator.score import CHORD_TONES, PPQ, Chord, Note, Section
 
@@ -22,11 +22,12 @@ def play_bass(outline: Outline, sections: Sequence[Section], part: PartStyle, rn
     bar_ticks = outline.bar_ticks
     meter = str(outline.plan.meter)
     patterns = patterns_in(part.patterns, meter)
+    fancied = fancies(patterns, outline.feeling.density, rng)
     adventure = ADVENTURE + 0.5 * outline.novelty
     notes: list[Note] = []
     previous = (part.low + part.high) // 2 - 4
     for section in sections:
-        bars = draw_bars(patterns, section.energy, section.bars, outline.feeling.density, adventure, rng)
+        bars = draw_bars(fancied, section.energy, section.bars, adventure, rng)
         for bar, strokes in enumerate(bars, start=section.start_bar):
             start = bar * bar_ticks
             if outline.closes(bar):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from generator.arrange.harmony import Outline
-from generator.arrange.patterns import Stroke, busier, draw_bars, patterns_in
+from generator.arrange.patterns import Stroke, busier, draw_bars, fancies, patterns_in
 from generator.arrange.style import PartStyle
 from generator.arrange.voicing import voice
 from generator.score import PPQ, Chord, Note, Section
@@ -40,6 +40,7 @@ def play_chords(outline: Outline, sections: Sequence[Section], part: PartStyle, 
     bar_ticks = outline.bar_ticks
     meter = str(outline.plan.meter)
     patterns = patterns_in(part.patterns, meter)
+    fancied = fancies(patterns, outline.feeling.density, rng)
     adventure = ADVENTURE + 0.5 * outline.novelty
     notes: list[Note] = []
     for section in sections:
@@ -50,7 +51,7 @@ def play_chords(outline: Outline, sections: Sequence[Section], part: PartStyle, 
         if part.figure == "sustain" or not patterns:
             notes += _sustain(outline, hands, part)
             continue
-        bars = draw_bars(patterns, section.energy, section.bars, outline.feeling.density, adventure, rng)
+        bars = draw_bars(fancied, section.energy, section.bars, adventure, rng)
         for bar, strokes in enumerate(bars, start=section.start_bar):
             start = bar * bar_ticks
             if outline.closes(bar):

@@ -81,7 +81,7 @@ def _first_good(
 ) -> tuple[tuple[Bar, ...], str]:  # fmt: skip
     """The first of the tries that carries the style, or nothing and what the first one lacked."""
     rng = stream(seed, f"drums {level}")
-    theme = _theme(choose_groove(grooves, section, rng), str(plan.meter), rng)
+    theme = _theme(choose_groove(grooves, [1.0] * len(grooves), section, rng), str(plan.meter), rng)
     seeds = [int(number) for number in rng.integers(0, 2**62, TRIES)]
     faults = []
     for music in _write(model, plan, brief, style, theme, level, seeds):

@@ -27,13 +27,14 @@ def play_drums(
 ) -> list[Note]:  # fmt: skip
     """Notes of the drum kit in its sections; General MIDI percussion pitches. `closing`: the last bar is one stroke."""
     grooves = piece_grooves(style, str(plan.meter), novelty, rng)
+    liking = rng.lognormal(0.0, 1.2, len(grooves)).tolist()
     chosen: dict[tuple[str, int], Groove] = {}  # what comes back has its groove again
     bar_ticks = plan.meter.bar_ticks
     following = {s.start_bar - 1: s for s in plan.sections}
     notes: list[Note] = []
     for section in sections:
         place = (section.name.rstrip("'"), round(section.energy * 4))
-        groove = chosen.setdefault(place, choose_groove(grooves, section, rng))
+        groove = chosen.setdefault(place, choose_groove(grooves, liking, section, rng))
         bars = written.get(section.name, ())
         for index in range(section.bars):
             bar = section.start_bar + index

@@ -17,7 +17,8 @@ from generator.arrange.style import Groove, Style
 from generator.score import Section
 
 _BACK = ("snare", "rim", "clap")
-_TIME = ("hat", "ride", "shaker", "tambourine", "open_hat")
+_TIME = ("hat", "ride", "ride_bell", "shaker", "tambourine", "cowbell", "floor_tom", "open_hat")
+_FEELS = ("beats", "off-beats", "half", "sixteenths")
 _STROKES = "Xx"
 Rows = dict[str, str]
 
@@ -25,29 +26,40 @@ Rows = dict[str, str]
 def piece_grooves(style: Style, meter: str, novelty: float, rng: np.random.Generator) -> list[Groove]:
     """The style's grooves in a metre, each varied once for the whole piece."""
     known = style.grooves.get(meter) or [_derived(groove, meter) for groove in style.grooves.get("4/4", ())]
+    steps = STEPS[meter]
     rate = min(1.0, style.drumming.variation * (0.8 + 0.6 * novelty))
     keepers = sorted({drum for groove in known for drum in groove.rows if drum in _TIME} - {"open_hat"})
     backs = sorted({drum for groove in known for drum in groove.rows if drum in _BACK})
+    feel = _FEELS[int(rng.integers(len(_FEELS)))] if rng.random() < rate else "as written"
+    # One drummer, one way to keep time: these hold for the whole piece.
+    preferred = [
+        (kind, kind[int(rng.integers(len(kind)))]) for kind in (backs, keepers) if kind and rng.random() < rate
+    ]
     found = []
     for groove in known:
         if groove.sections:
             found.append(groove)
             continue
         rows = _crossed(groove, known, rate, rng)
-        rows = _moved_kicks(rows, STEPS[meter], beats(meter), rate, rng)
-        rows = _other_voices(rows, backs, keepers, rate, rng)
-        rows = _thinned(rows, keepers, rate, rng)
+        rows = _moved_kicks(rows, steps, beats(meter), rate, rng)
+        rows = _with_voices(rows, preferred)
+        rows = {drum: _felt(row, feel, steps) if drum in keepers else row for drum, row in rows.items()}
+        rows = _ghosts(rows, rate, rng)
         found.append(groove.model_copy(update={"rows": rows}))
     return found
 
 
-def choose_groove(grooves: Sequence[Groove], section: Section, rng: np.random.Generator) -> Groove:
-    """One for this section by name, else by energy; the nearest one when no range holds it."""
+def choose_groove(
+    grooves: Sequence[Groove], liking: Sequence[float], section: Section, rng: np.random.Generator
+) -> Groove:
+    """One for this section by name, else by energy and liking; the nearest one when no range holds it."""
+    likes = {id(groove): like for groove, like in zip(grooves, liking, strict=True)}
     named = [groove for groove in grooves if section.name.rstrip("'") in groove.sections]
     free = named or [groove for groove in grooves if not groove.sections]
     fitting = [groove for groove in free if groove.low <= section.energy <= groove.high]
     if fitting:
-        return fitting[int(rng.integers(len(fitting)))]
+        weights = np.array([likes[id(groove)] for groove in fitting])
+        return fitting[int(rng.choice(len(fitting), p=weights / weights.sum()))]
     return min(
         free, key=lambda g: min(abs(g.low - section.energy), abs(g.high - section.energy)), default=Groove(rows={})
     )
@@ -90,34 +102,33 @@ def _moved_kicks(rows: Rows, steps: int, on: Sequence[int], rate: float, rng: np
     return rows | {"kick": "".join(bars)}
 
 
-def _other_voices(
-    rows: Rows, backs: Sequence[str], keepers: Sequence[str], rate: float, rng: np.random.Generator
-) -> Rows:
-    """The backbeat or the time go to another drum that the style knows."""
+def _with_voices(rows: Rows, preferred: Sequence[tuple[Sequence[str], str]]) -> Rows:
+    """The backbeat or the time go to the drum that this drummer prefers for it."""
     renamed: dict[str, str] = {}
-    for choices in (backs, keepers):
-        played = [drum for drum in rows if drum in choices]
-        unused = [drum for drum in choices if drum not in rows]
-        if played and unused and rng.random() < rate:
-            renamed[played[0]] = unused[int(rng.integers(len(unused)))]
+    for kind, drum in preferred:
+        played = [name for name in rows if name in kind]
+        if played and drum not in played:
+            renamed[played[0]] = drum
     return {renamed.get(drum, drum): row for drum, row in rows.items()}
 
 
-def _thinned(rows: Rows, keepers: Sequence[str], rate: float, rng: np.random.Generator) -> Rows:
-    """Time is kept in half as many strokes or with ghosts between; ghost notes come and go."""
-    found: Rows = {}
-    for drum, row in rows.items():
-        marks = list(row)
-        if drum in keepers and rng.random() < rate:
-            struck = [step for step, mark in enumerate(marks) if mark != "-"]
-            if len(struck) > len(marks) // 4 and rng.random() < 0.6:
-                first = int(rng.integers(2))  # on the beats or between them
-                marks = [mark if step in struck[first::2] else "-" for step, mark in enumerate(marks)]
-            else:
-                marks = ["o" if mark == "-" and step % 2 else mark for step, mark in enumerate(marks)]
-        if drum == "snare":
-            marks = ["-" if mark == "o" and rng.random() < rate / 2 else mark for mark in marks]
-            marks = ["3" if mark == "-" and step % 2 and rng.random() < rate / 6 else mark
-                     for step, mark in enumerate(marks)]  # fmt: skip
-        found[drum] = "".join(marks)
-    return found
+def _felt(row: str, feel: str, steps: int) -> str:
+    """A row that keeps time, felt in beats, in off-beats, in sixteenths, or thinned to every second stroke."""
+    beat = 6 if steps % 24 == 0 else 4
+    struck = [step for step, mark in enumerate(row) if mark in _STROKES]
+    if feel == "sixteenths":
+        return "".join("o" if mark == "-" and step % 2 else mark for step, mark in enumerate(row))
+    keep = {
+        "beats": [step for step in struck if step % beat == 0],
+        "off-beats": [step for step in struck if step % beat == beat // 2],
+        "half": struck[::2],
+    }.get(feel, struck)
+    return "".join(mark if step in keep else "-" for step, mark in enumerate(row)) if keep else row
+
+
+def _ghosts(rows: Rows, rate: float, rng: np.random.Generator) -> Rows:
+    """Ghost notes of the snare come and go."""
+    marks = list(rows.get("snare", ""))
+    marks = ["-" if mark == "o" and rng.random() < rate / 2 else mark for mark in marks]
+    marks = ["3" if mark == "-" and step % 2 and rng.random() < rate / 6 else mark for step, mark in enumerate(marks)]
+    return rows | {"snare": "".join(marks)} if marks else rows

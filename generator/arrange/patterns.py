@@ -28,7 +28,8 @@ from generator.arrange.meters import COMPOUND, STEPS, beats, sources
 DEGREES = ("R", "3", "5", "6", "7", "8", "L", "A", "S")
 _STROKE = re.compile(r"(?P<pos>\d+):(?P<length>\d+)(:(?P<what>[1-9]+|[A-Zu]))?(?P<mark>[!~]?)(\?(?P<chance>[1-9]))?")
 _ENERGY = re.compile(r"@(?P<low>[01]?\.?\d+)-(?P<high>[01]?\.?\d+)")
-_PREFERENCE = 6.0  # how strongly density chooses among patterns
+_PREFERENCE = 4.0  # how strongly density chooses among patterns
+_TASTE = 2.2  # how far players differ in what they like, a standard deviation of logarithms
 _MARKS = {"": 0, "!": 14, "~": -26}
 
 
@@ -118,16 +119,25 @@ def fitting(patterns: Sequence[Pattern], energy: float) -> list[Pattern]:
     return found or nearest[:1]
 
 
+def fancies(patterns: Sequence[Pattern], density: float, rng: np.random.Generator) -> dict[Pattern, float]:
+    """How much the player of one piece likes each pattern. Players differ, so that pieces do; a `density` above 1
+    prefers busy patterns, below 1 sparse ones."""
+    if not patterns:
+        return {}
+    strokes = np.array([sum(map(len, pattern.bars)) / len(pattern.bars) for pattern in patterns])
+    busy = density ** (_PREFERENCE * (strokes / max(1.0, strokes.mean()) - 1.0))
+    liking = busy * rng.lognormal(0.0, _TASTE, len(patterns))
+    return dict(zip(patterns, liking.tolist(), strict=True))
+
+
 def draw_bars(
-    patterns: Sequence[Pattern], energy: float, bars: int, density: float, adventure: float, rng: np.random.Generator
+    fancied: dict[Pattern, float], energy: float, bars: int, adventure: float, rng: np.random.Generator
 ) -> list[tuple[Stroke, ...]]:
-    """The strokes of every bar of a section: one pattern, and in its odd rounds, with `adventure`, another one.
-    A `density` above 1 prefers busy patterns, below 1 sparse ones."""
-    choices = fitting(patterns, energy)
+    """The strokes of every bar of a section: one pattern, and in its odd rounds, with `adventure`, another one."""
+    choices = fitting(list(fancied), energy)
     if not choices:
         return [()] * bars
-    strokes = np.array([sum(map(len, pattern.bars)) / len(pattern.bars) for pattern in choices])
-    weights = density ** (_PREFERENCE * (strokes / max(1.0, strokes.mean()) - 1.0))
+    weights = np.array([fancied[pattern] for pattern in choices])
     share = weights / weights.sum()
     usual = choices[int(rng.choice(len(choices), p=share))]
     found: list[tuple[Stroke, ...]] = []
