@@ -10,11 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from generator.arrange.style import ROLES
 from generator.brief import Key
 from generator.errors import NotationError
 from generator.notation.tidy import MAX_NOTES, check_bars, check_meter, check_tempo
 from generator.render.instruments import INSTRUMENTS
-from generator.score import CHORD_TONES, Chord, Meter, Note, Part, Score, Section, TempoChange
+from generator.score import CHORD_TONES, PPQ, Chord, Meter, Note, Part, Score, Section, TempoChange
 
 VERSION = 1
 MAX_BYTES = 20_000_000
@@ -43,7 +44,7 @@ def read_exact(path: Path) -> Score:
         _check(score)
     except OSError as error:
         raise NotationError(f"{path.name} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise NotationError(f"{path.name} is not a score that Tunesmith wrote: {error}.") from error
     return score
 
@@ -65,14 +66,32 @@ def _score(data: dict[str, Any]) -> Score:
 
 def _check(score: Score) -> None:
     """Raises ValueError for what no score of ours holds."""
-    if score.bars < 1 or not score.tempos or score.tempos[0].tick != 0 or score.key.mode not in {"major", "minor"}:
-        raise ValueError("its key, bars or tempos are damaged")
-    if any(chord.quality not in CHORD_TONES for chord in score.chords):
-        raise ValueError("it has a chord of an unknown quality")
+    bars, ticks = range(score.bars + 1), range(score.end_tick + 1)
+    if score.bars < 1 or not score.tempos or score.tempos[0].tick != 0 or not isinstance(score.title, str):
+        raise ValueError("its title, bars or tempos are damaged")
+    if score.key.tonic not in range(12) or score.key.mode not in {"major", "minor"}:
+        raise ValueError("its key is damaged")
+    if any(change.tick not in ticks for change in score.tempos):
+        raise ValueError("a tempo change is out of place")
+    for section in score.sections:
+        if section.start_bar not in bars or section.bars not in bars or not 0.0 <= section.energy <= 1.0:
+            raise ValueError(f"the section “{section.name}” is damaged")
+    if not all(_is_chord(chord, ticks) for chord in score.chords):
+        raise ValueError("a chord is damaged")
     for part in score.parts:
-        if part.instrument not in INSTRUMENTS or part.name != Path(part.name).name:
+        if part.instrument not in INSTRUMENTS or part.role not in ROLES or part.name != Path(part.name).name:
             raise ValueError(f"the part “{part.name}” is damaged")
-        if not all(0 <= note.pitch <= 127 and note.duration > 0 and note.onset >= 0 for note in part.notes):
+        if not all(_is_note(note, ticks) for note in part.notes):
             raise ValueError(f"a note of {part.name} is damaged")
     if sum(len(part.notes) for part in score.parts) > MAX_NOTES:
         raise ValueError(f"it has more than {MAX_NOTES} notes")
+
+
+def _is_chord(chord: Chord, ticks: range) -> bool:
+    known = chord.quality in CHORD_TONES and chord.root in range(12) and chord.bass in {None, *range(12)}
+    return known and chord.onset in ticks and chord.end in ticks and chord.duration >= 1
+
+
+def _is_note(note: Note, ticks: range) -> bool:
+    in_time = note.onset in ticks and note.duration in range(1, len(ticks) + 1) and abs(note.micro) <= PPQ
+    return in_time and note.pitch in range(128) and note.velocity in range(1, 128) and isinstance(note.lyric, str)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.brief import Key
+from generator.edit import shape
 from generator.errors import NotationError
 from generator.notation.exact import write_exact
 from generator.notation.files import READERS, read_score
@@ -326,6 +327,9 @@ def test_a_mangled_file_gives_a_piece_or_a_sentence(tmp_path_factory, originals,
     else:
         assert score.bars >= 1
         assert score.tempos[0].tick == 0
+        write_midi(score, path.with_suffix(".out.mid"))
+        assert written(written(score)) == written(score)
+        shape.transpose(score, 1)
 
 
 @pytest.fixture(scope="session")
