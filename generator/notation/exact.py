@@ -73,9 +73,8 @@ def _check(score: Score) -> None:
         raise ValueError("its key is damaged")
     if any(change.tick not in ticks for change in score.tempos):
         raise ValueError("a tempo change is out of place")
-    for section in score.sections:
-        if section.start_bar not in bars or section.bars not in bars or not 0.0 <= section.energy <= 1.0:
-            raise ValueError(f"the section “{section.name}” is damaged")
+    if any(s.start_bar not in bars or s.bars not in bars or not 0.0 <= s.energy <= 1.0 for s in score.sections):
+        raise ValueError("a section is damaged")
     if not all(_is_chord(chord, ticks) for chord in score.chords):
         raise ValueError("a chord is damaged")
     for part in score.parts:
