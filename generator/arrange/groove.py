@@ -44,7 +44,7 @@ def piece_grooves(style: Style, meter: str, novelty: float, rng: np.random.Gener
         rows = _moved_kicks(rows, steps, beats(meter), rate, rng)
         rows = _with_voices(rows, preferred)
         rows = {drum: _felt(row, feel, steps) if drum in keepers else row for drum, row in rows.items()}
-        rows = _ghosts(rows, rate, rng)
+        rows = _ghosts(_fewer_hands(rows, rate, rng), rate, rng)
         found.append(groove.model_copy(update={"rows": rows}))
     return found
 
@@ -124,6 +124,13 @@ def _felt(row: str, feel: str, steps: int) -> str:
         "half": struck[::2],
     }.get(feel, struck)
     return "".join(mark if step in keep else "-" for step, mark in enumerate(row)) if keep else row
+
+
+def _fewer_hands(rows: Rows, rate: float, rng: np.random.Generator) -> Rows:
+    """Of several drums that keep time some rest, never all."""
+    time = [drum for drum in rows if drum in _TIME]
+    resting = {drum for drum in time if rng.random() < rate / 2}
+    return rows if resting == set(time) else {drum: row for drum, row in rows.items() if drum not in resting}
 
 
 def _ghosts(rows: Rows, rate: float, rng: np.random.Generator) -> Rows:
