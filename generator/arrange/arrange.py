@@ -85,7 +85,15 @@ def _play(  # noqa: PLR0911 -- one line for each figure
         case "groove":
             closing = outline.ending != "fade"
             return play_drums(
-                outline.plan, sections, player, style, drums, closing=closing, novelty=outline.novelty, rng=rng
+                outline.plan,
+                sections,
+                player,
+                style,
+                drums,
+                closing=closing,
+                novelty=outline.novelty,
+                density=outline.feeling.density,
+                rng=rng,
             )
         case "pattern" | "walking" | "pedal":
             return play_bass(outline, sections, player, rng)

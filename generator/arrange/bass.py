@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from generator.score import CHORD_TONES, PPQ, Chord, Note, Section
 
 SIXTEENTH = PPQ // 4
 ADVENTURE = 0.2
+_IN_TWO = 0.8  # density below which a walking bass plays half notes
 _ROOT = (Stroke(0, 64, "R"),)
 
 
@@ -125,11 +127,14 @@ def _pedal(outline: Outline, start: int, strokes: Sequence[Stroke], part: PartSt
 
 
 def _walk(outline: Outline, start: int, part: PartStyle, previous: int, rng: np.random.Generator) -> list[Note]:
-    """Steps on the pulse: the root where a chord begins, chord tones between, a half step into the next root."""
+    """Steps on the pulse: the root where a chord begins, chord tones between, a half step into the next root.
+    A calm bass plays in two, an excited one skips an eighth into some of its steps."""
     written: list[Note] = []
+    density = outline.feeling.density
     home = part.low + (part.high - part.low) // 3
     bar_end = start + outline.bar_ticks
     places = [start + step * SIXTEENTH for step in pulse(str(outline.plan.meter))]
+    places = places[::2] if density < _IN_TWO else places
     for onset, until in zip(places, [*places[1:], bar_end], strict=True):
         chord, following = outline.chord_at(onset), outline.chord_at(until)
         around = round(0.55 * previous + 0.45 * home)  # roots lean home, or the line climbs out of its register
@@ -148,5 +153,8 @@ def _walk(outline: Outline, start: int, part: PartStyle, previous: int, rng: np.
             pitch = inside[int(rng.integers(len(inside)))]
         second = (onset - start) % (2 * PPQ) == PPQ
         written.append(Note(onset, round((until - onset) * part.gate), pitch, part.velocity + (5 if second else 0)))
+        if until - onset == PPQ and rng.random() < 0.4 * (density - 1.0):
+            written[-1] = replace(written[-1], duration=PPQ // 2)
+            written.append(Note(onset + PPQ // 2, PPQ // 2, pitch, part.velocity - 18))
         previous = pitch
     return written

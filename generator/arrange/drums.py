@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from generator.arrange.groove import choose_groove, piece_grooves
+from generator.arrange.groove import choose_groove, likings, piece_grooves
 from generator.arrange.meters import STEPS
 from generator.arrange.style import DRUMS, Groove, PartStyle, Style
 from generator.corpus.piece import GRID, Hit
@@ -23,11 +23,12 @@ Written = Mapping[str, tuple[tuple[Hit, ...], ...]]
 
 def play_drums(
     plan: Plan, sections: Sequence[Section], part: PartStyle, style: Style, written: Written, *, closing: bool,
-    novelty: float, rng: np.random.Generator,
+    novelty: float, density: float, rng: np.random.Generator,
 ) -> list[Note]:  # fmt: skip
-    """Notes of the drum kit in its sections; General MIDI percussion pitches. `closing`: the last bar is one stroke."""
+    """Notes of the drum kit in its sections; General MIDI percussion pitches. `closing`: the last bar is one stroke;
+    a `density` above 1 prefers busy grooves, below 1 sparse ones."""
     grooves = piece_grooves(style, str(plan.meter), novelty, rng)
-    liking = rng.lognormal(0.0, 1.2, len(grooves)).tolist()
+    liking = likings(grooves, density, rng)
     chosen: dict[tuple[str, int], Groove] = {}  # what comes back has its groove again
     bar_ticks = plan.meter.bar_ticks
     following = {s.start_bar - 1: s for s in plan.sections}

@@ -20,6 +20,7 @@ _BACK = ("snare", "rim", "clap")
 _TIME = ("hat", "ride", "ride_bell", "shaker", "tambourine", "cowbell", "floor_tom", "open_hat")
 _FEELS = ("beats", "off-beats", "half", "sixteenths")
 _STROKES = "Xx"
+_TASTE, _PREFERENCE = 1.2, 3.0  # how far drummers differ, and how strongly density chooses
 Rows = dict[str, str]
 
 
@@ -47,6 +48,16 @@ def piece_grooves(style: Style, meter: str, novelty: float, rng: np.random.Gener
         rows = _ghosts(_fewer_hands(rows, rate, rng), rate, rng)
         found.append(groove.model_copy(update={"rows": rows}))
     return found
+
+
+def likings(grooves: Sequence[Groove], density: float, rng: np.random.Generator) -> list[float]:
+    """How much the drummer of one piece likes each groove; excited ones like busy grooves."""
+    busy = np.array([sum(len(row) - row.count("-") for row in groove.rows.values()) for groove in grooves])
+    bars = np.array([max((len(row) for row in groove.rows.values()), default=1) for groove in grooves])
+    share = busy / bars
+    relative = share / share.mean() - 1.0 if len(share) else share
+    liking: list[float] = (rng.lognormal(0.0, _TASTE, len(grooves)) * density ** (_PREFERENCE * relative)).tolist()
+    return liking
 
 
 def choose_groove(
