@@ -155,7 +155,7 @@ def _replaced(score: Score, brief: Brief, written: Mapping[int, Bar], seed: int)
     chords = _spliced_chords(score, _new_chords(score, brief, style, written), start, end)
     new = [
         Note(bar * bar_ticks + note.pos * TICKS, note.dur * TICKS, note.pitch, _loudness(tune))
-        for bar, music in written.items() for note in music.melody
+        for bar, music in written.items() if not _frames(score, bar) for note in music.melody
     ]  # fmt: skip
     sung = replace(tune, notes=_spliced(tune.notes, _fitted(new, tune, score), start, end))
     sketch = replace(_with_part(score, sung), chords=chords)
@@ -168,6 +168,11 @@ def _replaced(score: Score, brief: Brief, written: Mapping[int, Bar], seed: int)
         for part, new in zip(score.parts, played.parts, strict=True)
     )
     return replace(sketch, parts=parts)
+
+
+def _frames(score: Score, bar: int) -> bool:
+    """Whether a bar (from 0) lies in an introduction, a break or an ending, where nobody plays the tune."""
+    return bool(score.sections) and score.sections[section_at(score, bar)].name.islower()
 
 
 def _band_of(score: Score, brief: Brief, style: Style, seed: int) -> dict[str, Part]:

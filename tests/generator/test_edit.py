@@ -189,6 +189,13 @@ def test_repainting_changes_nothing_outside_its_bars(piece, model, first, last):
     assert painted == music.repaint(piece, BRIEF, first, last, model, 5)
 
 
+def test_an_introduction_stays_without_a_tune(piece, model):
+    first = piece.sections[0]
+    assert first.name.islower()
+    painted = music.repaint(piece, BRIEF, 1, first.bars, model, 5)
+    assert all(note.onset >= first.bars * piece.meter.bar_ticks for note in tune_of(painted).notes)
+
+
 def _until(chords: tuple[Chord, ...], tick: int) -> list[Chord]:
     return [replace(chord, duration=min(chord.end, tick) - chord.onset) for chord in chords if chord.onset < tick]
 
