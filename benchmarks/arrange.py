@@ -24,6 +24,7 @@ from scipy.stats import spearmanr
 
 from benchmarks.arrangement import (
     Floats,
+    aligned,
     arousal_cues,
     composite,
     faults,
@@ -206,23 +207,28 @@ def _named(pieces: Sequence[_Piece], human: _Human) -> _Part:
     """Each seed is named by a classifier that has learned from the other seeds and from the study set; beside it,
     what one says that knows the study set alone."""
     features = {id(piece): style_features(piece.score) for piece in pieces}
-    studied = [(style, "study", style_features(score)) for style, score in human.study]
+    studied = [(style, style_features(score)) for style, score in human.study]
+    known = {style for style, _ in studied}
     named: dict[str, list[str]] = defaultdict(list)
+    alone: dict[str, list[str]] = defaultdict(list)
     for seed in sorted({piece.seed for piece in pieces}):
-        others = [(piece.brief.style, "ours", features[id(piece)]) for piece in pieces if piece.seed != seed]
-        own = [piece for piece in pieces if piece.seed == seed]
-        for piece, name in zip(own, nearest_centroid(others + studied, [features[id(p)] for p in own]), strict=True):
-            named[piece.brief.style].append(name)
-    known = {style for style, _ in human.study}
+        others = [(piece.brief.style, features[id(piece)]) for piece in pieces if piece.seed != seed]
+        moved = aligned(studied, others)
+        own = [(piece.brief.style, features[id(piece)]) for piece in pieces if piece.seed == seed]
+        for (style, _), name in zip(own, nearest_centroid(others + moved, [row for _, row in own]), strict=True):
+            named[style].append(name)
+        shared = [(style, row) for style, row in own if style in known]
+        if not shared:
+            continue
+        for (style, _), name in zip(shared, nearest_centroid(moved, [row for _, row in shared]), strict=True):
+            alone[style].append(name)
     rows = []
     for style, names in named.items():
-        own = [features[id(piece)] for piece in pieces if piece.brief.style == style]
-        foreign = nearest_centroid(studied, own) if style in known else []
         wrong = [name for name in names if name != style]
         rows.append({
             "style": style, "right": 100 * (1 - len(wrong) / len(names)),
             "taken_for": max(set(wrong), key=wrong.count) if wrong else None,
-            "study": 100 * foreign.count(style) / len(foreign) if foreign else None, "pieces": len(names),
+            "study": 100 * alone[style].count(style) / len(names) if style in known else None, "pieces": len(names),
         })  # fmt: skip
     total = sum(row["right"] * row["pieces"] for row in rows) / max(1, sum(row["pieces"] for row in rows))
     columns = {

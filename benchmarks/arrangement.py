@@ -127,15 +127,27 @@ def _instrumentation(score: Score) -> Floats:
     return np.array([*(time[family] / max(1e-9, total) for family in _FAMILIES), acoustic / max(1e-9, total)])
 
 
-def nearest_centroid(learned: Sequence[tuple[str, str, Floats]], asked: Sequence[Floats]) -> list[str]:
-    """The style one of whose means lies nearest: one for each (style, source), since sources differ by more than
-    styles do. Every feature counts in units of its spread within the groups."""
-    groups = sorted({(style, source) for style, source, _ in learned})
-    rows = {group: np.stack([row for style, source, row in learned if (style, source) == group]) for group in groups}
-    centres = np.stack([rows[group].mean(0) for group in groups])
-    within = np.concatenate([rows[group] - rows[group].mean(0) for group in groups])
+def nearest_centroid(learned: Sequence[tuple[str, Floats]], asked: Sequence[Floats]) -> list[str]:
+    """The label whose mean lies nearest, every feature in units of its spread within the labels."""
+    labels = sorted({label for label, _ in learned})
+    rows = {label: np.stack([row for own, row in learned if own == label]) for label in labels}
+    centres = np.stack([rows[label].mean(0) for label in labels])
+    within = np.concatenate([rows[label] - rows[label].mean(0) for label in labels])
     spread = within.std(0) + 0.05 * centres.std(0) + 1e-6
-    return [groups[int(np.argmin((((centres - row) / spread) ** 2).sum(1)))][0] for row in asked]
+    return [labels[int(np.argmin((((centres - row) / spread) ** 2).sum(1)))] for row in asked]
+
+
+def aligned(foreign: Sequence[tuple[str, Floats]], own: Sequence[tuple[str, Floats]]) -> list[tuple[str, Floats]]:
+    """Foreign rows without what sets the whole foreign set apart (it has no tunes, other instruments): moved by the
+    difference of the two sets' means over the labels that both have."""
+    shared = {label for label, _ in foreign} & {label for label, _ in own}
+    if not shared:
+        return list(foreign)
+    here, there = (
+        np.mean([np.mean([row for label, row in rows if label == name], 0) for name in sorted(shared)], 0)
+        for rows in (own, foreign)
+    )
+    return [(label, row + here - there) for label, row in foreign]
 
 
 # ---- mood -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.arrangement import (
+    aligned,
     arousal_cues,
     composite,
     faults,
@@ -52,8 +53,15 @@ def test_features_do_not_change_with_the_key():
 
 def test_a_label_is_named_by_its_nearest_mean():
     rng = np.random.default_rng(1)
-    learned = [(label, "x", rng.normal(centre, 1.0, 4)) for label, centre in (("a", 0.0), ("b", 6.0)) for _ in range(9)]
+    learned = [(label, rng.normal(centre, 1.0, 4)) for label, centre in (("a", 0.0), ("b", 6.0)) for _ in range(9)]
     assert nearest_centroid(learned, [np.zeros(4), np.full(4, 6.0)]) == ["a", "b"]
+
+
+def test_a_foreign_set_is_moved_to_where_ours_lies():
+    own = [("a", np.array([0.0, 0.0])), ("b", np.array([2.0, 0.0]))]
+    foreign = [("a", np.array([5.0, 9.0])), ("b", np.array([7.0, 9.0])), ("c", np.array([9.0, 9.0]))]
+    assert [(label, *row) for label, row in aligned(foreign, own)] == [("a", 0, 0), ("b", 2, 0), ("c", 4, 0)]
+    assert aligned(foreign, []) == foreign
 
 
 def test_moods_are_measured_in_their_direction():
