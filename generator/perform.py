@@ -61,9 +61,9 @@ def _perform_part(
     velocity = np.array([note.velocity for note in part.notes]) + level[sixteenths] + louder
     velocities = np.clip(np.rint(velocity), 8, 127).astype(int).tolist()
     played = [
-        # Drumming that the composer has written brings its own microtiming.
-        replace(note, micro=note.micro + (0 if drums and note.micro else round(moved)), velocity=loud)
-        for note, moved, loud in zip(part.notes, micro.tolist(), velocities, strict=True)
+        # Drumming that the composer has written brings its own microtiming, but swings with the band.
+        replace(note, micro=note.micro + (late_by if drums and note.micro else round(moved)), velocity=loud)
+        for note, moved, late_by, loud in zip(part.notes, micro.tolist(), swing, velocities, strict=True)
     ]
     return replace(part, notes=tuple(played))
 

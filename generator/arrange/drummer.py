@@ -81,7 +81,9 @@ def _first_good(
 ) -> tuple[tuple[Bar, ...], str]:  # fmt: skip
     """The first of the tries that carries the style, or nothing and what the first one lacked."""
     rng = stream(seed, f"drums {level}")
-    theme = _theme(choose_groove(grooves, [1.0] * len(grooves), section, rng), str(plan.meter), rng)
+    swung = style.playing.swing_unit == 8 and style.playing.swing > 0.3
+    groove = choose_groove(grooves, [1.0] * len(grooves), section, rng)
+    theme = _theme(groove, str(plan.meter), rng, swung=swung)
     seeds = [int(number) for number in rng.integers(0, 2**62, TRIES)]
     faults = []
     for music in _write(model, plan, brief, style, theme, level, seeds):
@@ -91,8 +93,8 @@ def _first_good(
     return (), faults[0]
 
 
-def _theme(groove: Groove, meter: str, rng: np.random.Generator) -> list[Bar]:
-    """Two bars of a groove, on the composer's drums."""
+def _theme(groove: Groove, meter: str, rng: np.random.Generator, *, swung: bool) -> list[Bar]:
+    """Two bars of a groove, on the composer's drums; swung eighths as the triplets that drummers are written in."""
     steps = STEPS[meter]
     bars = []
     for index in range(GIVEN):
@@ -102,7 +104,9 @@ def _theme(groove: Groove, meter: str, rng: np.random.Generator) -> list[Bar]:
             for step, mark in enumerate(row[first : first + steps]):
                 if mark in _LOUDNESS or (mark.isdigit() and rng.random() < int(mark) / 10):
                     name = _ON_OUR_KIT.get(drum, drum)
-                    struck[step * _SIXTEENTH, name] = Hit(step * _SIXTEENTH, name, _LOUDNESS.get(mark, 48))
+                    pos = step * _SIXTEENTH
+                    late = GRID // 6 if swung and pos % GRID == GRID // 2 else 0
+                    struck[pos + late, name] = Hit(pos + late, name, _LOUDNESS.get(mark, 48))
         bars.append(Bar(drums=tuple(struck[place] for place in sorted(struck))))
     return bars
 

@@ -172,6 +172,15 @@ def test_a_loop_has_no_ending_and_leads_back_to_its_beginning():
     assert asked.loop
 
 
+@pytest.mark.parametrize("style", writable_styles())
+def test_every_style_can_go_round(style):
+    _, plan, _, score = _piece(style, length_s=30.0, loop=True, meter="5/4")
+    assert len(plan.tempos) == 1, "nothing slows down"
+    assert score.parts
+    last_beat = score.end_tick - PPQ
+    assert any(note.end > last_beat for part in score.parts for note in part.notes), "it plays up to the seam"
+
+
 def test_a_slowing_piece_is_still_on_time():
     plan = make_plan(brief("classical", tempo_bpm=92.0, length_s=60.0), load_style("classical"))
     assert plan.tempos[-1].bpm < 0.8 * plan.tempos[0].bpm
