@@ -45,7 +45,7 @@ def describe(profile: Profile) -> TasteView:
     """Styles from listening history and ratings, attributes from ratings."""
     history = summarise_plays(profile.plays)
     taste = taste_of(profile)
-    learned = dict(zip(NAMES, taste.mean[:-1] * taste.trust, strict=True)) if taste.mean.size else {}
+    learned = dict(zip(NAMES, taste.residual, strict=True))
     styles: list[tuple[float, tuple[str, float, str]]] = []
     for name in STYLES:
         share, lean = history.styles.get(name, 0.0), float(learned.get(f"style:{name}", 0.0))

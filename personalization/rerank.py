@@ -18,12 +18,7 @@ from personalization.taste import Taste
 
 def make_ranker(taste: Taste, mood: Mood) -> dict[str, Any]:
     """JSON values that `load_ranker` turns into a scoring function."""
-    population = taste.population
-    weights = population.weights if population.weights.size else np.zeros(SIZE)
-    bias = population.mean
-    if taste.mean.size:
-        weights = weights + taste.trust * taste.mean[:-1]
-        bias += taste.trust * float(taste.mean[-1])
+    weights, bias = taste.linear(SIZE)
     return {"weights": [round(float(w), 6) for w in weights], "bias": bias, "mood": [mood.valence, mood.arousal]}
 
 

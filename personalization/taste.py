@@ -1,13 +1,18 @@
-"""One listener's taste: the population model plus a small Bayesian linear residual, and a guard between them.
+"""One listener's taste: three views of them, weighted by how well each has predicted their ratings so far.
 
-Residual weights have the prior N(0, 0.03) each, the personal bias N(0, 0.1); a rating has noise 0.7 (people give
-the same piece the same star less than half of the time). Before every update both models predict the coming
-rating; if the personal one has predicted worse so far, its say is reduced, so it cannot serve worse for long.
+* shared: they like what everybody likes, more or less kindly
+* close: everybody's taste plus an own residual, whose prior the population model gives
+* own: nothing of what others like applies; only their own ratings count
+
+All three are Bayesian linear models. Before a rating is learned, each view says how likely it was; recent verdicts
+count most. A listener who is like the others, or answers by dice, is served the shared view; one for whom the prior
+is wrong (another crowd, another world) escapes from it after a few ratings.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,32 +20,62 @@ from numpy.typing import ArrayLike
 
 from personalization.population import Array, PopulationModel
 
-WEIGHT_VARIANCE = 0.03
-BIAS_VARIANCE = 0.1
-RATING_NOISE = 0.7
-MEMORY = 0.9
-SURPRISE = 1.5  # nats that one rating can add to or take from the evidence
+VIEWS = ("shared", "close", "own")
+_FIRST_SAY = np.log([0.15, 0.75, 0.10])
+_OWN_VARIANCE = 0.06  # of a weight where nothing of others is believed
+_BIAS_VARIANCE = 0.15
+MEMORY = 0.95
+SURPRISE = 1.5  # nats that one rating can add to or take from a view
+HEARSAY = 1.0
+"""Noise from which on something is hearsay (a listen, a statement): it teaches the views, but does not judge them."""
+PREFERENCE, PREFERENCE_NOISE = 0.8, 1.0  # stars that one of two pieces is taken to be better by
+
+Statement = tuple[ArrayLike, float, float]
+"""Features (d,), a pseudo-rating 1 to 5 and its noise: "I like jazz" is (jazz features, 4.3, 1.0)."""
 
 
 class Taste:
-    """Posterior over one listener's residual. Build with `start`, feed with `update`."""
+    """Posterior over one listener. Build with `start`, feed with `update`."""
 
     def __init__(self, population: PopulationModel) -> None:
         self.population = population
-        self.mean: Array = np.zeros(0)  # (d + 1,), the bias last
-        self.covariance: Array = np.zeros((0, 0))
-        self.evidence = 0.0  # recent log-likelihood of the personal model minus the population's, one step ahead
+        self.means: Array = np.zeros((len(VIEWS), 0))  # (views, d + 1), the bias last
+        self.covariances: Array = np.zeros((len(VIEWS), 0, 0))
+        self.evidence: Array = np.zeros(len(VIEWS))  # nats for each view, relative to "close"
         self.ratings = 0
 
     @classmethod
-    def start(cls, prior: PopulationModel) -> Taste:
-        """A listener of whom nothing is known yet."""
-        return cls(prior)
+    def start(cls, prior: PopulationModel, statements: Iterable[Statement] = ()) -> Taste:
+        """A listener of whom nothing is known yet but what they say of themselves."""
+        taste = cls(prior)
+        if prior.weights.size:
+            taste._begin(len(prior.weights))
+        for features, rating, noise in statements:
+            taste.update(features, rating, noise)
+        return taste
+
+    def _begin(self, size: int) -> None:
+        shared = np.append(self.population.sized(size).weights, 0.0)
+        alone = np.zeros(size + 1)
+        self.means = np.stack([shared, shared, alone])
+        spreads = (
+            np.append(np.zeros(size), _BIAS_VARIANCE),
+            np.append(self.population.variances, self.population.bias_variance),
+            np.append(np.full(size, _OWN_VARIANCE), _BIAS_VARIANCE),
+        )
+        self.covariances = np.stack([np.diag(spread) for spread in spreads])
+
+    @property
+    def say(self) -> Array:
+        """How much each of VIEWS is served; sums to 1."""
+        logs = _FIRST_SAY + self.evidence
+        weights = np.exp(logs - logs.max())
+        return np.asarray(weights / weights.sum())
 
     @property
     def trust(self) -> float:
-        """How much of the residual is served: 1 while it predicts at least as well as the population model."""
-        return min(1.0, 2.0 / (1.0 + math.exp(min(50.0, -self.evidence))))
+        """How much of what is served is personal: 0 … 1."""
+        return 1.0 - float(self.say[0])
 
     def update(self, features: ArrayLike, rating: float, noise: float | None = None) -> Taste:
         """Learn from one rating (1 to 5) of features (d,); `noise` is its standard deviation. Returns self.
@@ -48,65 +83,95 @@ class Taste:
         Raises:
             ValueError: features of another size than before, or not finite.
         """
-        x = self._with_bias(np.asarray(features, dtype=np.float64))
+        x = np.asarray(features, dtype=np.float64)
+        if x.ndim != 1:
+            raise ValueError("update takes the features of one piece, shape (d,)")
         if not (np.isfinite(x).all() and math.isfinite(rating)):
             raise ValueError("features and rating must be finite")
-        sigma = RATING_NOISE if noise is None else noise
-        residual = rating - float(self.population.predict(x[:-1])[0])
-        spread = self.covariance @ x
-        variance = float(x @ spread) + sigma**2
-        error = residual - float(x @ self.mean)
-        if self.ratings:
-            prior_variance = float(x[:-1] @ x[:-1]) * WEIGHT_VARIANCE + BIAS_VARIANCE + sigma**2
-            lead = _log_normal(error, variance) - _log_normal(residual, prior_variance)
-            # Recent ratings count most, and one surprise is not a verdict.
-            self.evidence = MEMORY * self.evidence + min(SURPRISE, max(-SURPRISE, lead))
-        gain = spread / variance
-        self.mean = self.mean + gain * error
-        self.covariance = self.covariance - np.outer(gain, spread)
-        self.ratings += 1
+        if self.means.shape[1] == 0:
+            self._begin(len(x))
+        z = np.append(self.population.standardised(x)[0], 1.0)
+        sigma = self.population.noise if noise is None else noise
+        likely = self._learn(z, rating - self.population.mean, sigma)
+        if sigma < HEARSAY:
+            if self.ratings:  # the first one finds the views all but equal
+                lead = np.clip(likely - likely[1], -SURPRISE, SURPRISE)
+                self.evidence = MEMORY * self.evidence + lead
+            self.ratings += 1
         return self
+
+    def compare(self, better: ArrayLike, worse: ArrayLike) -> Taste:
+        """Learn that one piece (d,) was preferred to another. Returns self. Raises ValueError as `update`."""
+        pair = np.stack([np.asarray(better, dtype=np.float64), np.asarray(worse, dtype=np.float64)])
+        if not np.isfinite(pair).all():
+            raise ValueError("features must be finite")
+        if self.means.shape[1] == 0:
+            self._begin(pair.shape[1])
+        first, second = self.population.standardised(pair)
+        self._learn(np.append(first - second, 0.0), PREFERENCE, PREFERENCE_NOISE)
+        return self
+
+    def _learn(self, z: Array, value: float, sigma: float) -> Array:
+        """Update every view by one observation of z (d + 1,); the log-likelihood each gave to it comes back."""
+        likely = np.zeros(len(VIEWS))
+        for view in range(len(VIEWS)):
+            spread = self.covariances[view] @ z
+            variance = float(z @ spread) + sigma**2
+            error = value - float(z @ self.means[view])
+            likely[view] = -0.5 * (math.log(variance) + error**2 / variance)
+            gain = spread / variance
+            self.means[view] += gain * error
+            self.covariances[view] -= np.outer(gain, spread)
+        return likely
+
+    @property
+    def served(self) -> Array:
+        """The weights (d + 1,) that are served, of standardised features, the bias last."""
+        return np.asarray(self.say @ self.means)
 
     def predict(self, features: ArrayLike) -> tuple[Array, Array]:
         """Expected ratings and their standard deviations, (m,) each, of features (m, d)."""
         x = np.atleast_2d(np.asarray(features, dtype=np.float64))
-        base = self.population.predict(x)
-        full = np.hstack([x, np.ones((len(x), 1))])
-        if self.mean.size == 0:
-            variance = WEIGHT_VARIANCE * (x**2).sum(axis=1) + BIAS_VARIANCE
-            return base, np.sqrt(variance)
-        variance = np.einsum("ij,jk,ik->i", full, self.covariance, full)
-        return base + self.trust * (full @ self.mean), np.sqrt(np.maximum(variance, 0.0))
+        if self.means.shape[1] == 0:
+            self._begin(x.shape[1])
+        z = np.hstack([self.population.standardised(x), np.ones((len(x), 1))])
+        each = z @ self.means.T  # (m, views)
+        mean = each @ self.say
+        spread = np.einsum("md,vde,me->mv", z, self.covariances, z, optimize=True) + (each - mean[:, None]) ** 2
+        return self.population.mean + mean, np.sqrt(np.maximum(spread @ self.say, 0.0))
+
+    @property
+    def residual(self) -> Array:
+        """What this listener adds to everybody's weights, (d,), of standardised features."""
+        if self.means.shape[1] == 0:
+            return np.zeros(len(self.population.weights))
+        return self.served[:-1] - self.population.weights
 
     def explain(self, features: ArrayLike) -> Array:
         """What each feature (d,) adds to or takes from this listener's rating, beyond what everybody thinks."""
         x = np.asarray(features, dtype=np.float64)
-        return np.zeros(len(x)) if self.mean.size == 0 else self.trust * self.mean[:-1] * x
+        if self.means.shape[1] == 0:
+            return np.zeros(len(x))
+        return np.asarray(self.residual * self.population.standardised(x)[0])
 
-    def _with_bias(self, x: Array) -> Array:
-        if x.ndim != 1:
-            raise ValueError("update takes the features of one piece, shape (d,)")
-        if self.mean.size == 0:
-            self.mean = np.zeros(len(x) + 1)
-            self.covariance = np.diag([*np.full(len(x), WEIGHT_VARIANCE), BIAS_VARIANCE])
-        if len(x) + 1 != len(self.mean):
-            raise ValueError(f"this taste knows {len(self.mean) - 1} features, not {len(x)}")
-        return np.append(x, 1.0)
+    def linear(self, size: int) -> tuple[Array, float]:
+        """The served prediction as weights (d,) of plain features and a constant."""
+        if self.means.shape[1] == 0:
+            self._begin(size)
+        served = self.served
+        weights = served[:-1] / self.population.scale
+        return weights, self.population.mean + float(served[-1]) - float(weights @ self.population.centre)
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "population": self.population.to_dict(), "mean": self.mean.tolist(),
-            "covariance": self.covariance.tolist(), "evidence": self.evidence, "ratings": self.ratings,
+            "population": self.population.to_dict(), "means": self.means.tolist(),
+            "covariances": self.covariances.tolist(), "evidence": self.evidence.tolist(), "ratings": self.ratings,
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Taste:
         taste = cls(PopulationModel.from_dict(data["population"]))
-        taste.mean = np.asarray(data["mean"], dtype=np.float64)
-        taste.covariance = np.asarray(data["covariance"], dtype=np.float64)
-        taste.evidence, taste.ratings = data["evidence"], data["ratings"]
+        for name in ("means", "covariances", "evidence"):
+            setattr(taste, name, np.asarray(data[name], dtype=np.float64))
+        taste.ratings = data["ratings"]
         return taste
-
-
-def _log_normal(error: float, variance: float) -> float:
-    return -0.5 * (math.log(2 * math.pi * variance) + error**2 / variance)

@@ -61,12 +61,68 @@ def test_a_listener_with_a_clear_taste_is_found_out_in_ten_ratings():
     assert chosen > 0.4 * np.sort(value)[-20:].mean()
 
 
-def test_the_guard_takes_the_say_from_a_model_that_predicts_worse():
-    rng = np.random.default_rng(1)
-    taste = Taste.start(PopulationModel.with_weights(np.zeros(6), 3.0))
-    for _ in range(40):  # a rater who answers by dice
-        taste.update(rng.normal(size=6), float(rng.integers(1, 6)), noise=0.05)
-    assert taste.trust < 0.2
+def test_who_is_like_everybody_is_served_like_everybody_and_who_is_not_is_not():
+    shared = np.r_[0.5, 0.3, np.zeros(10)]
+
+    def says(truth_of) -> np.ndarray:
+        found = []
+        for seed in range(8):
+            rng = np.random.default_rng(seed)
+            truth = truth_of(rng)
+            taste = Taste.start(PopulationModel.with_weights(shared, 3.0))
+            for _ in range(40):
+                x = rng.normal(size=12)
+                taste.update(x, float(np.clip(np.round(3 + x @ truth + rng.normal(0, 0.7)), 1, 5)))
+            found.append(taste.say)
+        return np.mean(found, axis=0)
+
+    at_first = Taste.start(PopulationModel.with_weights(shared, 3.0)).say[0]
+    assert says(lambda _rng: shared)[0] > 1.5 * at_first
+    different = says(lambda rng: rng.normal(0, 0.5, 12))
+    assert different[0] < 0.05
+    assert different[2] > 0.2, "what others like does not hold them back"
+
+
+def test_dice_do_not_teach_the_others():
+    rng = np.random.default_rng(6)
+    who = np.repeat(np.arange(30), 30)
+    x = rng.normal(size=(900, 5))
+    y = np.clip(np.round(3 + x @ [0.9, -0.6, 0, 0, 0] + rng.normal(0, 0.6, 900)), 1, 5)
+    dice = who < 3
+    y[dice] = rng.integers(1, 6, int(dice.sum()))
+    model = PopulationModel().fit(x, y, who)
+    assert set(model.excluded) <= {0, 1, 2}
+    assert model.excluded, "at least one of three was noticed"
+
+
+def test_what_listeners_differ_in_is_learned_faster():
+    """Everybody likes feature 0 alike, and feature 1 each in their own way."""
+    rng = np.random.default_rng(3)
+    who = np.repeat(np.arange(60), 20)
+    x = rng.normal(size=(1200, 2))
+    own = rng.normal(0, 0.8, 60)[who]
+    model = PopulationModel().fit(x, np.clip(3 + 0.5 * x[:, 0] + own * x[:, 1] + rng.normal(0, 0.4, 1200), 1, 5), who)
+    assert model.variances[1] > 5 * model.variances[0]
+    taste = Taste.start(model)
+    for value in (1.5, -1.5, 1.5):
+        taste.update([value, value], 4.5 if value > 0 else 1.5)
+    assert taste.residual[1] > 3 * abs(taste.residual[0])
+
+
+def test_statements_move_the_start_and_judge_nobody():
+    jazz = features(attributes("jazz"), CHILL)
+    told = Taste.start(prior(), [(jazz, 4.5, 1.0)])
+    assert told.predict(jazz)[0][0] > Taste.start(prior()).predict(jazz)[0][0] + 0.1
+    assert told.say == pytest.approx(Taste.start(prior()).say)
+    assert told.ratings == 0
+
+
+def test_a_comparison_says_which_is_better():
+    first, second = features(attributes("jazz"), CHILL), features(attributes("pop", 120.0), CHILL)
+    taste = Taste.start(prior())
+    before = np.subtract(*taste.predict(np.stack([first, second]))[0])
+    taste.compare(first, second)
+    assert np.subtract(*taste.predict(np.stack([first, second]))[0]) > before + 0.05
 
 
 def test_the_population_learns_what_is_shared_and_not_who_is_kind():
