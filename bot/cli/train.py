@@ -28,7 +28,5 @@ def add_train(app: typer.Typer) -> None:
         from generator.model.train import Settings  # noqa: PLC0415
         from generator.model.train import train as teach  # noqa: PLC0415
 
-        chosen = Settings(
-            corpus, out or checkpoint.SHIPPED, size=size, minutes=minutes, max_steps=max_steps, seed=seed
-        )
+        chosen = Settings(corpus, out or checkpoint.SHIPPED, size=size, minutes=minutes, max_steps=max_steps, seed=seed)
         say(f"Wrote {teach(chosen, say)}")
