@@ -122,6 +122,8 @@ def _risers(outline: Outline, player: PartStyle) -> list[Note]:
 def _with_register(player: PartStyle, instrument: Instrument, outline: Outline) -> PartStyle:
     """The part's register on this instrument. Harmony follows the mood up or down and stays under the tune."""
     low, high = player.low, player.high
+    if player.role == "counter":
+        low, high = low + round(outline.feeling.register), high + round(outline.feeling.register)
     if player.role in {"chords", "pad"}:
         shift = round(outline.feeling.register)
         low, high = low + shift, high + shift

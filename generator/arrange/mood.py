@@ -15,7 +15,7 @@ class Feeling:
     """The table's columns for one Brief.
 
     `lift` is added to the energy of sections, `density`, `gate` and `timing` are factors, `velocity` and `attack`
-    MIDI velocities, `register` semitones, `brightness` a shift of [0, 1], `dissonance` -0.6 … 0.6.
+    MIDI velocities, `register` semitones, `brightness` a shift of [0, 1], `dissonance` -0.75 … 0.75.
     """
 
     lift: float

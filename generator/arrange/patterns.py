@@ -155,7 +155,7 @@ def busier(bar: Sequence[Stroke], density: float, meter: str, rng: np.random.Gen
     """More or fewer strokes: `density` below 1 leaves out strokes off the beat, above 1 divides long ones."""
     if density < 1.0:
         on = beats(meter)
-        return tuple(stroke for stroke in bar if stroke.pos in on or rng.random() < density)
+        return tuple(stroke for stroke in bar if stroke.pos in on or rng.random() < (1.0 + density) / 2)
     found: list[Stroke] = []
     for stroke in bar:
         half = stroke.length // 2

@@ -8,6 +8,7 @@ of the chord itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from generator.plan import Plan
 from generator.score import CHORD_TONES, PPQ, Chord, Note
 
 _Rule = Callable[[Chord, Chord, Key, Style], list[Chord]]
+_GOLDEN = (5**0.5 - 1) / 2  # its multiples fall evenly between 0 and 1
 _HELD = PPQ // 2  # ticks; shorter melody notes pass by
 
 
@@ -57,12 +59,13 @@ def permits(melody: Sequence[Note], chord: Chord) -> bool:
     return True
 
 
-def tint(chord: Chord, style: Style, dissonance: float) -> Chord:
-    """Another colour of the same function, richer (positive) or plainer (negative) on the style's palette."""
+def tint(chord: Chord, index: int, style: Style, dissonance: float) -> Chord:
+    """Another colour of the same function, richer (positive) or plainer (negative) on the style's palette. Of the
+    chords of a piece, by `index`, as many move a step as the fraction says."""
     steps = list(dict.fromkeys(_palette(chord, style)))
     if chord.quality not in steps:
         return chord
-    place = steps.index(chord.quality) + round(dissonance * len(steps))
+    place = steps.index(chord.quality) + math.floor(dissonance * len(steps) + index * _GOLDEN % 1.0)
     return replace(chord, quality=steps[max(0, min(len(steps) - 1, place))])
 
 
