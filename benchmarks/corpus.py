@@ -1,4 +1,7 @@
-"""Build the corpus from scratch: what each data set gives, what fails, how long it takes and how much memory."""
+"""Build the corpus from scratch: what each data set gives, what fails, how long it takes and how much memory.
+
+A corpus that `tunesmith corpus build` has finished remembers these figures, so `--data` may also name one.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from benchmarks.result import Must, Options, Result, Rows
 from bot.errors import UserError
 from generator.corpus.build import build, find_sets
 from generator.corpus.report import SetReport, reports
+from generator.corpus.shards import MANIFEST, Corpus, open_corpus
 
 MAX_FAILED_PERCENT, MAX_MINUTES, MAX_MB = 3.0, 20.0, 3072
 _LARGEST = "polish_scores"
@@ -25,10 +29,7 @@ def run(options: Options) -> Result:
     """Raises UserError without the data sets."""
     if options.data is None or not options.data.is_dir():
         raise UserError("Say where the data sets lie: python -m benchmarks corpus --data DIR.")
-    sets = find_sets([options.data])
-    sources = [folder for dataset, folder in sets if not options.quick or dataset.name != _LARGEST]
-    with tempfile.TemporaryDirectory() as folder:
-        corpus = build(sources, Path(folder) / "corpus")
+    corpus = _built(options.data, quick=options.quick)
     found = reports(corpus.manifest)
     minutes, memory = corpus.manifest["seconds"] / 60, corpus.manifest["peak_mb"]
     worst = max(found, key=lambda one: one.failed_percent)
@@ -44,6 +45,14 @@ def run(options: Options) -> Result:
     ]  # fmt: skip
     rows = Rows("The corpus, set by set", _COLUMNS, [*map(_row, found), _total(found, minutes)], {"failed_percent": 1})
     return Result("corpus", [rows], musts, _notes(found))
+
+
+def _built(data: Path, *, quick: bool) -> Corpus:
+    if (data / MANIFEST).is_file():
+        return open_corpus(data)
+    sources = [folder for dataset, folder in find_sets([data]) if not quick or dataset.name != _LARGEST]
+    with tempfile.TemporaryDirectory() as folder:
+        return build(sources, Path(folder) / "corpus")
 
 
 def _row(one: SetReport) -> dict[str, Any]:
