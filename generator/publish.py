@@ -28,6 +28,7 @@ from generator.notation.midi import write_midi
 from generator.notation.musicxml import write_musicxml
 from generator.produce.deliver import DeliveredAudio, deliver_mp3
 from generator.produce.encode import Tags, encode_flac
+from generator.produce.loop import master_round, mix_round
 from generator.produce.master import master
 from generator.produce.mix import Mix, mix
 from generator.produce.pictures import cover, piano_roll
@@ -207,11 +208,10 @@ def _make(take: Candidate, brief: Brief, style: Style, working: Path, soundfont:
     with clock.stage("render"):
         stems = render(take.score, soundfont, seed=take.seed, device=device())
     with clock.stage("mix"):
-        roles = {part.name: part.role for part in take.score.parts}
-        mixed = mix(stems, roles, style.mix, style.master, seed=take.seed, tempo_bpm=brief.tempo_bpm)
+        mixed = _mix(take, stems, brief, style)
     del stems  # long pieces: the mix has its own
     with clock.stage("master"):
-        mastered = master(mixed.bus, style.master)
+        mastered = (master_round if brief.loop else master)(mixed.bus, style.master)
     with clock.stage("encode"):
         for old in (working / "stems").iterdir():
             old.unlink()
@@ -222,6 +222,16 @@ def _make(take: Candidate, brief: Brief, style: Style, working: Path, soundfont:
             delivered.audio, delivered.rate, take.score, brief, mixed.stems, target_lufs=style.master.target_lufs
         )
     return _Made(files, measured)
+
+
+def _mix(take: Candidate, stems: Mapping[str, torch.Tensor], brief: Brief, style: Style) -> Mix:
+    roles = {part.name: part.role for part in take.score.parts}
+    tempo_bpm, length_s = brief.tempo_bpm, take.score.length_s
+    if brief.loop:
+        return mix_round(
+            stems, roles, style.mix, style.master, length_s=length_s, seed=take.seed, tempo_bpm=tempo_bpm
+        )  # fmt: skip
+    return mix(stems, roles, style.mix, style.master, seed=take.seed, tempo_bpm=tempo_bpm)
 
 
 def _write_symbols(score: Score, brief: Brief, working: Path) -> dict[str, Path | list[Path]]:

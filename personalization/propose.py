@@ -155,6 +155,7 @@ def _draw(
         instruments_wanted=found.wanted,
         instruments_unwanted=found.unwanted,
         text=request.text.strip(),
+        loop=request.loop,
     )
 
 

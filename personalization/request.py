@@ -40,6 +40,7 @@ class Request:
     seed: int | None = None
     takes: int = 2
     novelty: float | None = None
+    loop: bool = False
 
     def __post_init__(self) -> None:
         if not self.text.strip():

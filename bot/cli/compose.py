@@ -18,6 +18,7 @@ from bot.cli.deliver import deliver, prepare_out
 from bot.errors import EngineError, JobCancelled, UserError
 from bot.jobs.job import Job, State
 from bot.service import TrackRecord, absolute
+from generator.brief import METERS
 
 if TYPE_CHECKING:
     from personalization.request import Request
@@ -37,9 +38,12 @@ def add_compose(app: typer.Typer) -> None:
         tempo: Annotated[float | None, typer.Option(help="Beats per minute.")] = None,
         key: Annotated[str | None, typer.Option(help="For example “A minor”.")] = None,
         length: Annotated[float | None, typer.Option(help="Seconds.")] = None,
-        meter: Annotated[str | None, typer.Option(help="4/4, 3/4, 2/4 or 6/8.")] = None,
+        meter: Annotated[str | None, typer.Option(help=f"One of {', '.join(METERS)}.")] = None,
         seed: Annotated[int | None, typer.Option(help="The same request and seed give the same piece.")] = None,
         takes: Annotated[int | None, typer.Option(help="How many takes to choose from.")] = None,
+        loop: Annotated[
+            bool, typer.Option("--loop", help="Music that goes round: the end joins the beginning.")
+        ] = False,
         out_dir: Annotated[Path | None, typer.Option("--out", help="A folder for the finished files.")] = None,
         as_json: AsJson = False,
     ) -> None:
@@ -52,6 +56,7 @@ def add_compose(app: typer.Typer) -> None:
             "meter": meter,
             "seed": seed,
             "takes": takes,
+            "loop": loop,
         }
         run(_compose(text, wishes, listener, out_dir, as_json=as_json))
 

@@ -154,7 +154,7 @@ def _gates(measured: Measured, score: Score, brief: Brief, target_lufs: float) -
         "clipping": measured.clipped == 0,
         "stereo": measured.correlation > 0.2,
         "silence": measured.longest_silence_s <= 2.0,
-        "ending": measured.end_level_db < -40.0,
+        "ending": brief.loop or measured.end_level_db < -40.0,
         "parts": not measured.silent_parts,
     }
 
