@@ -101,13 +101,8 @@ def extend(score: Score, brief: Brief, bars: int, model: Composer, seed: int) ->
 
 
 def remix(score: Score, brief: Brief, seed: int) -> Score:
-    """The same tune, chords and form, played by the band of `brief.style`.
-
-    Raises EditError for a metre that the style does not play.
-    """
+    """The same tune, chords and form, played by the band of `brief.style`."""
     style = style_of(brief)
-    if str(score.meter) not in style.meters:
-        raise EditError(f"{style.label} is not played in {score.meter}; it is in {', '.join(style.meters)}.")
     tune = tune_of(score)
     arranged = orchestrate(outline_of(score, brief, style), brief, style, score.title, seed)
     parts = [_same_tune(part, tune, score) if _leads(part, style) else part for part in arranged.parts]
