@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import importlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.errors import NotFoundError, UserError
+from bot.imports import Imported, import_export
 from bot.jobs.job import Job
 from bot.jobs.queue import Queue
 from bot.jobs.reply import Reply
@@ -49,16 +50,6 @@ class TrackRecord:
     @property
     def verified(self) -> bool:
         return bool(self.measured.get("verified", False))
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What became of an export: plays added, plays known before, rows skipped by reason."""
-
-    source: str
-    new: int
-    known: int
-    skipped: dict[str, int]
 
 
 class Service:
@@ -136,14 +127,15 @@ class Service:
         """All (listener_id, stars) that reactions gave to a track."""
         return await self._store.ratings.of_track(track_id, "reaction")
 
-    async def import_history(self, listener_id: str, path: Path) -> Imported:
-        """Add an export of a streaming service; plays that are known already are not doubled.
+    async def import_history(
+        self, listener_id: str, path: Path, progress: Callable[[float, int], None] | None = None
+    ) -> Imported:
+        """Add an export of a streaming service, piece by piece; plays that are known already are not doubled.
 
-        Raises UserError for a broken or wrong file; then nothing is stored.
+        `progress` is told the share read, 0 … 1, and how many plays that is. Raises UserError for a file that gives
+        nothing; what lies before a break is kept, and a note says so.
         """
-        source, plays, skipped = await asyncio.to_thread(_read_export, path)
-        new = await self._store.listens.add(listener_id, plays, datetime.now(UTC))
-        return Imported(source, new, len(plays) - new, skipped)
+        return await import_export(self._store.listens, listener_id, path, progress)
 
     async def profile(self, listener_id: str) -> Profile:
         """Everything known of a listener's taste; empty for somebody new."""
@@ -198,31 +190,6 @@ def _propose(request: dict[str, Any], profile: Profile, seed: int) -> dict[str, 
         "probability": proposal.probability,
         "ranker": proposal.ranker,
     }
-
-
-def _read_export(path: Path) -> tuple[str, list[dict[str, Any]], dict[str, int]]:
-    from personalization.listens import HistoryError  # noqa: PLC0415 - see above
-    from personalization.sources.exports import read_export  # noqa: PLC0415
-
-    try:
-        export = read_export(path)
-    except HistoryError as error:
-        raise UserError(str(error)) from error
-    except OSError as error:
-        raise UserError(f"The file {path} cannot be read: {error.strerror or error}.") from error
-    plays = [
-        {
-            "source": listen.source,
-            "played_at": listen.played_at,
-            "artist": listen.artist,
-            "title": listen.title,
-            "album": listen.album,
-            "ms_played": listen.ms_played,
-            "genres": list(listen.genres),
-        }
-        for listen in export.listens
-    ]
-    return export.source, plays, dict(export.skipped)
 
 
 def _profile(listener_id: str, counts: Any, ratings: Any) -> Profile:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from bot.app import open_app
-from bot.cli.context import AsJson, Listener, out, print_json, run, settings
-from bot.service import Imported, TrackRecord
+from bot.cli.context import AsJson, Listener, err, out, print_json, run, settings
+from bot.imports import Imported
+from bot.service import TrackRecord
 
 
 def add_taste(app: typer.Typer) -> None:
@@ -31,7 +33,7 @@ def add_taste(app: typer.Typer) -> None:
 
     @app.command(name="import")
     def import_(
-        file: Annotated[Path, typer.Argument(help="A Spotify export (zip or JSON) or a ListenBrainz export.")],
+        file: Annotated[Path, typer.Argument(help="An export of Spotify, ListenBrainz, Last.fm or Apple Music.")],
         listener: Listener = "local",
         as_json: AsJson = False,
     ) -> None:
@@ -79,7 +81,13 @@ async def _rate(listener: str, track: str, stars: int) -> TrackRecord:
 
 async def _import(listener: str, file: Path) -> Imported:
     async with open_app(settings()) as app:
-        return await app.service.import_history(listener, file)
+        with Progress(
+            TextColumn("reading"), BarColumn(), TextColumn("{task.fields[plays]} plays"), console=err, transient=True
+        ) as bar:
+            task = bar.add_task("reading", total=1.0, plays=0)
+            return await app.service.import_history(
+                listener, file, lambda share, plays: bar.update(task, completed=share, plays=plays)
+            )
 
 
 async def _history(listener: str, limit: int) -> list[TrackRecord]:
@@ -96,7 +104,8 @@ def sentence(imported: Imported) -> str:
     """What became of an export, in words."""
     known = f", {imported.known} known before" if imported.known else ""
     skipped = ", ".join(f"{count} {reason}" for reason, count in imported.skipped.items() if count)
-    return f"{imported.new} plays from {imported.source}{known}{f'; skipped: {skipped}' if skipped else ''}."
+    counts = f"{imported.new} plays from {imported.package}{known}{f'; skipped: {skipped}' if skipped else ''}."
+    return " ".join((counts, *imported.notes))
 
 
 def _entry(track: TrackRecord) -> dict[str, Any]:

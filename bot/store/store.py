@@ -8,10 +8,12 @@ from bot.store.crypto import Seal
 from bot.store.database import Database
 from bot.store.facts import Facts
 from bot.store.jobs import Jobs
+from bot.store.links import Links
 from bot.store.listeners import Listeners
 from bot.store.listens import Listens
 from bot.store.messages import Messages
 from bot.store.ratings import Ratings
+from bot.store.statements import Statements
 from bot.store.tracks import Tracks
 
 
@@ -26,6 +28,8 @@ class Store:
     ratings: Ratings
     messages: Messages
     facts: Facts
+    links: Links
+    statements: Statements
 
     @staticmethod
     def over(database: Database, seal: Seal) -> Store:
@@ -40,4 +44,6 @@ class Store:
             ratings=Ratings(database, listeners),
             messages=Messages(database),
             facts=Facts(database),
+            links=Links(database, listeners, seal),
+            statements=Statements(database, listeners),
         )

@@ -13,6 +13,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Dialect,
@@ -28,7 +29,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA = "0001"  # the newest revision in migrations/versions
+SCHEMA = "0002"  # the newest revision in migrations/versions
 
 metadata = MetaData(
     naming_convention={
@@ -85,7 +86,40 @@ listens = Table(
     Column("album", Text),
     Column("ms_played", Integer),
     Column("genres", JSON, nullable=False),
-    UniqueConstraint("listener_id", "played_at", "artist", "title"),
+    UniqueConstraint("listener_id", "source", "played_at", "title"),
+    CheckConstraint("source <> 'spotify'", name="storable"),
+)
+
+# What listeners say of their own taste: the only history-like evidence that may reach a taste model.
+statements = Table(
+    "statements",
+    metadata,
+    _listener(primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("value", String(200), primary_key=True),
+    Column("liked", Boolean, nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("said_at", Utc, nullable=False),
+    CheckConstraint("source = 'self'", name="own_words"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    _listener(primary_key=True),
+    Column("source", String(32), primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("sealed_token", Text),
+    Column("linked_at", Utc, nullable=False),
+)
+
+# Requests made to a service, by the hour they were made in, for budgets over a day.
+requests = Table(
+    "requests",
+    metadata,
+    Column("source", String(32), primary_key=True),
+    Column("hour", Utc, primary_key=True),
+    Column("count", Integer, nullable=False),
 )
 
 jobs = Table(

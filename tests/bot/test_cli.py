@@ -289,7 +289,7 @@ def test_demo_goes_from_nothing_to_a_piece(run: Run, tmp_path: Path, monkeypatch
     monkeypatch.setattr("bot.cli.demo.ensure_sounds", lambda _: None)
     said = run("demo", "--out", str(tmp_path / "demo"))
     assert said.code == 0
-    assert "plays from spotify_export" in said.err
+    assert "plays from Spotify extended" in said.err
     assert "chill" in said.out
     assert str(tmp_path / "demo" / "track.mp3") in said.out
     assert {"track.mp3", "track.mid", "track.musicxml", "cover.png", "report.json", "provenance.json", "stems"} <= {

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import StatementError
 
 from bot.app import App
@@ -21,6 +22,8 @@ from bot.errors import NewerDatabase, StoreError
 from bot.store import database as database_module
 from bot.store.crypto import Seal
 from bot.store.database import Database, wal_is_safe
+from bot.store.links import Link
+from bot.store.store import Store
 from bot.store.tables import SCHEMA, metadata
 from tests.bot.making import START, finished
 
@@ -121,7 +124,7 @@ async def test_moments_come_back_as_they_went_in(app: App) -> None:
 async def test_plays_are_not_doubled(app: App) -> None:
     plays = [
         {
-            "source": "spotify",
+            "source": "spotify_export",
             "played_at": START + timedelta(minutes=n),
             "artist": f"Artist {n % 3}",
             "title": "T",
@@ -140,6 +143,78 @@ async def test_plays_are_not_doubled(app: App) -> None:
         ("Artist 1", 833, ("jazz",)),
         ("Artist 2", 833, ("jazz",)),
     ]
+
+
+async def test_a_play_is_known_by_its_source_time_and_title(app: App) -> None:
+    play = {"source": "lastfm", "played_at": START, "artist": "A", "title": "T", "album": None, "ms_played": None}
+    first = play | {"genres": []}
+    others = [first | {"artist": "a"}, first | {"title": "U"}, first | {"source": "listenbrainz"}]
+    assert await app.store.listens.add("local", [first, *others], START) == 3
+    with pytest.raises(StoreError, match="refused"):
+        await app.store.listens.add("local", [first | {"source": "spotify"}], START)
+
+
+async def test_the_old_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    async with Database(url(path)) as database, database.write() as tx:
+        config = Config()
+        config.set_main_option("script_location", str(Path(database_module.__file__).parent / "migrations"))
+        await tx.run_sync(metadata.drop_all)
+        await tx.execute(text("DROP TABLE alembic_version"))
+
+        def old(connection: Connection) -> None:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0001")
+
+        await tx.run_sync(old)
+        await tx.execute(text("INSERT INTO listeners VALUES ('ada', '2026-01-01')"))
+        for artist, title in (("A", "T"), ("B", "T"), ("A", "U")):
+            values = f"('ada', 'lastfm', '2026-01-01', '{artist}', '{title}', '[]')"
+            await tx.execute(
+                text(f"INSERT INTO listens (listener_id, source, played_at, artist, title, genres) VALUES {values}")
+            )
+    async with Database(url(path)) as database:
+        store = Store.over(database, Seal.load(tmp_path / "key"))
+        assert await store.listens.count("ada") == 2
+
+
+async def test_a_link_is_sealed_for_its_listener_and_goes_with_its_plays(app: App) -> None:
+    links = app.store.links
+    await links.put("ada", Link("lastfm", "ada99", None, START))
+    await links.put("ada", Link("spotify", "account", '{"refresh_token": "s3cret"}', START))
+    async with app.store.database.read() as tx:
+        raw = (await tx.execute(text("SELECT sealed_token FROM links WHERE source = 'spotify'"))).scalar_one()
+        assert "s3cret" not in raw
+    assert [link.source for link in await links.of_listener("ada")] == ["lastfm", "spotify"]
+    assert await links.get("bob", "spotify") is None
+    play = {"source": "lastfm", "played_at": START, "artist": "A", "title": "T", "album": None, "ms_played": None}
+    await app.store.listens.add("ada", [play | {"genres": []}], START)
+    assert await links.remove("ada", "lastfm") == (True, 1)
+    assert await links.remove("ada", "lastfm") == (False, 0)
+    assert await links.remove("ada", "spotify") == (True, 0)
+    assert not await links.renew("ada", "spotify", "late answer of a refresh")
+    assert await links.of_listener("ada") == []
+
+
+async def test_a_budget_counts_the_last_day(app: App) -> None:
+    spend = app.store.links.spend
+    assert [await spend("spotify", START, 3) for _ in range(4)] == [True, True, True, False]
+    assert await spend("lastfm", START, 3)
+    assert not await spend("spotify", START + timedelta(hours=23), 3)
+    assert await spend("spotify", START + timedelta(hours=24), 3)
+
+
+async def test_statements_replace_each_other_and_can_only_be_ones_own(app: App) -> None:
+    statements = app.store.statements
+    await statements.say("ada", "style", "jazz", liked=True, now=START)
+    await statements.say("ada", "style", "jazz", liked=False, now=START)
+    (row,) = await statements.of_listener("ada")
+    assert (row["kind"], row["value"], row["liked"], row["source"]) == ("style", "jazz", False, "self")
+    with pytest.raises(StoreError, match="refused"):
+        async with app.store.database.write() as tx:
+            await tx.execute(text("UPDATE statements SET source = 'spotify'"))
+    assert await statements.withdraw("ada", "style", "jazz")
+    assert not await statements.withdraw("ada", "style", "jazz")
 
 
 async def test_the_newest_rating_counts_and_withdrawing_revives_the_one_before(app: App) -> None:
