@@ -63,6 +63,7 @@ async def open_runner(app: App, *, slots: int | None = None) -> AsyncIterator[Ru
             places=Places(work=settings.work_dir, tracks=settings.tracks_dir),
             soundfont=lambda: find_soundfont(settings),
             worker=worker_name(),
+            delivery=settings.delivery(),
             beat_s=min(1.0, settings.lease_s / 4),
         )
     finally:

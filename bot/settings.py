@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(None, description="SQLAlchemy URL; SQLite under the home folder by default")
     soundfont: Path | None = Field(None, description="a SoundFont 2 file for the acoustic instruments")
+    format: str = Field(
+        "mp3", pattern="^(mp3|opus|flac|wav)$", description="a format to deliver besides MP3: mp3 (none) opus flac wav"
+    )
     workers: int = Field(1, ge=0, le=64, description="worker processes that compose; 0 leaves it to `worker`")
     threads_per_worker: int = Field(1, ge=1, le=64, description="torch threads of each worker process")
     takes: int = Field(2, ge=1, le=4, description="takes composed for a request that does not say")
@@ -75,6 +78,10 @@ class Settings(BaseSettings):
     def work_dir(self) -> Path:
         """Unfinished pieces; whatever lies here may be deleted while nothing runs."""
         return self.home / "work"
+
+    def delivery(self) -> dict[str, Any]:
+        """How finished pieces leave the workers: `generator.produce.delivery.Delivery` as JSON values."""
+        return {"format": self.format}
 
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be printed."""

@@ -23,6 +23,7 @@ from generator.model import checkpoint
 from generator.model.transformer import Composer
 from generator.perform import perform
 from generator.plan import make_plan
+from generator.produce.delivery import Delivery
 from generator.publish import Candidate, Clock, Progress, Track, device, publish
 from generator.score import Score
 from generator.titles import title_of
@@ -53,6 +54,7 @@ def compose_track(
     rank: Rank | None = None,
     soundfont: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
+    delivery: Delivery = Delivery(),  # noqa: B008 - frozen
 ) -> Track:
     """Compose, render and publish one piece into `out_dir`, which must not exist or be an earlier try of ours.
 
@@ -61,6 +63,7 @@ def compose_track(
         rank: scores takes by their attributes; without it the first take is kept.
         soundfont: an SF2 file, or None for synthesised voices everywhere.
         on_progress: told of every step; raise Cancelled in it to stop.
+        delivery: in what format besides MP3.
 
     Raises:
         GeneratorError: with one sentence; nothing half-written is left.
@@ -68,7 +71,9 @@ def compose_track(
     clock = Clock(on_progress)
     style = style_of(brief)
     candidates = _candidates(brief, style, takes, rank, clock)
-    return publish(candidates, brief, style, out_dir, track_id=track_id, clock=clock, soundfont=soundfont)
+    return publish(
+        candidates, brief, style, out_dir, track_id=track_id, clock=clock, soundfont=soundfont, delivery=delivery
+    )
 
 
 def compose_takes(brief: Brief, style: Style, takes: int, clock: Clock) -> list[_Take]:

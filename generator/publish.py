@@ -26,13 +26,15 @@ from generator.notation.abc import write_abc
 from generator.notation.exact import write_exact
 from generator.notation.midi import write_midi
 from generator.notation.musicxml import write_musicxml
-from generator.produce.deliver import DeliveredAudio, deliver_mp3
-from generator.produce.encode import Tags, encode_flac
+from generator.produce.deliver import DeliveredAudio, deliver_as, deliver_mp3
+from generator.produce.delivery import Delivery
+from generator.produce.encode import encode_flac
 from generator.produce.loop import master_round, mix_round
 from generator.produce.master import master
 from generator.produce.mix import Mix, mix
 from generator.produce.pictures import cover, piano_roll
-from generator.produce.provenance import comment, provenance
+from generator.produce.provenance import comment, compact, provenance
+from generator.produce.tags import Tags
 from generator.render.render import render
 from generator.score import Score
 
@@ -137,6 +139,7 @@ def publish(
     clock: Clock,
     soundfont: Path | None = None,
     gates: Collection[str] | None = None,
+    delivery: Delivery = Delivery(),  # noqa: B008 - frozen
 ) -> Track:
     """Render the candidates in turn until one passes, and publish it into `out_dir`, which must not exist or be an
     earlier try of ours.
@@ -145,6 +148,7 @@ def publish(
         candidates: best first; the next one is only asked for when one fails its checks.
         soundfont: an SF2 file, or None for synthesised voices everywhere.
         gates: names of the checks that count; None for all.
+        delivery: in what format besides MP3.
 
     Raises:
         GeneratorError: with one sentence; nothing half-written is left.
@@ -156,9 +160,12 @@ def publish(
     except OSError as error:
         raise GeneratorError(f"The folder {out_dir.parent} cannot be written: {error.strerror}.") from error
     try:
-        chosen, made = _first_good(candidates, brief, style, working, soundfont, clock, gates)
+        chosen, made = _first_good(candidates, brief, style, working, soundfont, clock, gates, delivery)
         names = {kind: _moved(entry, working, Path()) for kind, entry in made.files.items()}
-        origin = provenance(brief, track_id, chosen.card or {}, names, folder=working, soundfont=soundfont)
+        origin = provenance(
+            brief, track_id, chosen.card or {}, names, originality=chosen.report.get("originality"), folder=working,
+            soundfont=soundfont,
+        )  # fmt: skip
         _write_json(working / "provenance.json", origin)
         files = made.files | {"report": working / REPORT, "provenance": working / "provenance.json"}
         track = Track(
@@ -190,10 +197,11 @@ def _first_good(
     soundfont: Path | None,
     clock: Clock,
     gates: Collection[str] | None,
+    delivery: Delivery,
 ) -> tuple[Candidate, _Made]:
     failed: tuple[str, ...] = ()
     for candidate in candidates:
-        made = _make(candidate, brief, style, working, soundfont, clock)
+        made = _make(candidate, brief, style, working, soundfont, clock, delivery)
         if gates is not None:
             counted = {name: passed for name, passed in made.measured.gates.items() if name in gates}
             made = replace(made, measured=replace(made.measured, gates=counted))
@@ -203,7 +211,9 @@ def _first_good(
     raise QualityError(f"The finished piece did not pass its checks ({', '.join(failed)}); another seed may do better.")
 
 
-def _make(take: Candidate, brief: Brief, style: Style, working: Path, soundfont: Path | None, clock: Clock) -> _Made:
+def _make(
+    take: Candidate, brief: Brief, style: Style, working: Path, soundfont: Path | None, clock: Clock, delivery: Delivery
+) -> _Made:
     """Render, mix, master, encode and check one candidate; an earlier one's files are overwritten."""
     with clock.stage("render"):
         stems = render(take.score, soundfont, seed=take.seed, device=device())
@@ -216,7 +226,8 @@ def _make(take: Candidate, brief: Brief, style: Style, working: Path, soundfont:
         for old in (working / "stems").iterdir():
             old.unlink()
         files = _write_symbols(take.score, brief, working)
-        delivered, files["stems"] = _encode(mixed, mastered, take.score, brief, style, working)
+        delivered, audio = _encode(mastered, take, brief, style, working, delivery)
+        files |= audio | {"stems": _write_stems(mixed, working / "stems")}
     with clock.stage("check"):
         measured = measure(
             delivered.audio, delivered.rate, take.score, brief, mixed.stems, target_lufs=style.master.target_lufs
@@ -236,7 +247,7 @@ def _mix(take: Candidate, stems: Mapping[str, torch.Tensor], brief: Brief, style
 
 def _write_symbols(score: Score, brief: Brief, working: Path) -> dict[str, Path | list[Path]]:
     names = {
-        "mp3": "track.mp3", "mid": "track.mid", "musicxml": "track.musicxml", "abc": "track.abc", "score": SCORE,
+        "mid": "track.mid", "musicxml": "track.musicxml", "abc": "track.abc", "score": SCORE,
         "cover": "cover.png", "piano_roll": "piano_roll.png",
     }  # fmt: skip
     paths = {kind: working / name for kind, name in names.items()}
@@ -250,16 +261,24 @@ def _write_symbols(score: Score, brief: Brief, working: Path) -> dict[str, Path 
 
 
 def _encode(
-    mixed: Mix, mastered: torch.Tensor, score: Score, brief: Brief, style: Style, working: Path
-) -> tuple[DeliveredAudio, list[Path]]:
-    """The MP3 as it will be heard, and the stems' files."""
-    tags = Tags(title=score.title, genre=style.label, comment=comment(brief.seed))
-    delivered = deliver_mp3(mastered, working / "track.mp3", tags, working / "cover.png", style.master)
-    stems = []
-    for name, stem in mixed.stems.items():
-        stems.append(working / "stems" / f"{name}.flac")
-        encode_flac(stem, stems[-1])
-    return delivered, stems
+    mastered: torch.Tensor, take: Candidate, brief: Brief, style: Style, working: Path, delivery: Delivery
+) -> tuple[DeliveredAudio, dict[str, Path]]:
+    """The MP3 as it will be heard, and the files of the finished sound."""
+    origin = compact(brief, take.card or {}, take.report.get("originality"))
+    tags = Tags(title=take.score.title, genre=style.label, comment=comment(brief.seed), provenance=origin)
+    cover_path, files = working / "cover.png", {"mp3": working / "track.mp3"}
+    delivered = deliver_mp3(mastered, files["mp3"], tags, cover_path, style.master)
+    if delivery.format != "mp3":
+        files[delivery.format] = working / f"track.{delivery.format}"
+        deliver_as(delivery.format, mastered, files[delivery.format], tags, cover_path, style.master)
+    return delivered, files
+
+
+def _write_stems(mixed: Mix, folder: Path) -> list[Path]:
+    stems = {folder / f"{name}.flac": stem for name, stem in mixed.stems.items()}
+    for path, stem in stems.items():
+        encode_flac(stem, path)
+    return list(stems)
 
 
 def _report(track: Track, style: Style, card: Mapping[str, Any] | None) -> dict[str, Any]:

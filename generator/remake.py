@@ -19,6 +19,7 @@ from generator.measure.pitch import key_of
 from generator.notation.files import PAGES, read_score
 from generator.perform import perform
 from generator.pipeline import load_composer
+from generator.produce.delivery import Delivery
 from generator.publish import REPORT, SCORE, Candidate, Clock, Progress, Track, publish
 from generator.render.timing import TAIL_S
 from generator.score import Part, Score
@@ -82,6 +83,7 @@ def render_track(
     style: str | None = None,
     soundfont: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
+    delivery: Delivery = Delivery(),  # noqa: B008 - frozen
 ) -> Track:
     """Render a file as it stands; what is written without being played gets the style's swing, timing and touch.
 
@@ -92,7 +94,7 @@ def render_track(
         brief = in_style(brief, style)
     score = _performed(source.score, brief, seed) if source.written else source.score
     report = {"parent": dict(source.parent)}
-    return _publish(score, brief, out_dir, report, None, track_id, seed, soundfont, Clock(on_progress))
+    return _publish(score, brief, out_dir, report, None, track_id, seed, soundfont, Clock(on_progress), delivery)
 
 
 def edit_track(
@@ -104,6 +106,7 @@ def edit_track(
     seed: int,
     soundfont: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
+    delivery: Delivery = Delivery(),  # noqa: B008 - frozen
 ) -> Track:
     """Change a piece and render it. The report names its parent and the changes. Raises as `render_track`, and
     EditError."""
@@ -121,17 +124,17 @@ def edit_track(
             "passed": found.passed,
         }  # fmt: skip
     card = load_composer()[1] if changes.composes else None
-    return _publish(changed.score, brief, out_dir, report, card, track_id, seed, soundfont, clock)
+    return _publish(changed.score, brief, out_dir, report, card, track_id, seed, soundfont, clock, delivery)
 
 
 def _publish(
     score: Score, brief: Brief, out_dir: Path, report: Mapping[str, Any], card: Mapping[str, Any] | None,
-    track_id: str, seed: int, soundfont: Path | None, clock: Clock,
+    track_id: str, seed: int, soundfont: Path | None, clock: Clock, delivery: Delivery,
 ) -> Track:  # fmt: skip
     candidate = Candidate(score, seed, measure_attributes(score, brief), card=card, report=report)
     return publish(
         [candidate], brief, style_of(brief), out_dir, track_id=track_id, clock=clock, soundfont=soundfont,
-        gates=_GATES_OF_SOUND,
+        gates=_GATES_OF_SOUND, delivery=delivery,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from bot.app import App, open_app, open_runner
-from bot.cli.context import AsJson, Listener, err, out, print_json, run, say, settings
+from bot.cli.context import AsJson, Format, Listener, err, out, print_json, run, say, settings
 from bot.cli.deliver import deliver, prepare_out
 from bot.errors import EngineError, JobCancelled, UserError
 from bot.jobs.job import Job, State
@@ -44,6 +44,7 @@ def add_compose(app: typer.Typer) -> None:
         loop: Annotated[
             bool, typer.Option("--loop", help="Music that goes round: the end joins the beginning.")
         ] = False,
+        audio_format: Format = None,
         out_dir: Annotated[Path | None, typer.Option("--out", help="A folder for the finished files.")] = None,
         as_json: AsJson = False,
     ) -> None:
@@ -58,17 +59,23 @@ def add_compose(app: typer.Typer) -> None:
             "takes": takes,
             "loop": loop,
         }
-        run(_compose(text, wishes, listener, out_dir, as_json=as_json))
+        run(_compose(text, wishes, listener, out_dir, audio_format, as_json=as_json))
 
 
-async def _compose(text: str, wishes: dict[str, Any], listener: str, out_dir: Path | None, *, as_json: bool) -> None:
-    chosen = settings()
+async def _compose(
+    text: str, wishes: dict[str, Any], listener: str, out_dir: Path | None, audio_format: str | None, *, as_json: bool
+) -> None:
+    chosen = settings(format=audio_format)
     wishes["takes"] = chosen.takes if wishes["takes"] is None else wishes["takes"]
     if out_dir is not None:
         prepare_out(out_dir)
     async with open_app(chosen) as app:
         request = app.service.request(text, **wishes)
         track, proposal = await compose_here(app, listener, request)
+    if chosen.format not in track.files:
+        raise EngineError(
+            f"Another process made track {track.id}, without {chosen.format}; set TUNESMITH_FORMAT there."
+        )
     where = await asyncio.to_thread(deliver, track, out_dir) if out_dir is not None else track.dir
     if as_json:
         print_json(as_contract(track, proposal, where))

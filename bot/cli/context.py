@@ -18,6 +18,7 @@ from bot.settings import Settings, load_settings
 Result = TypeVar("Result")
 
 Listener = Annotated[str, typer.Option("--listener", help="Whose taste: any name, “local” if left out.")]
+Format = Annotated[str | None, typer.Option("--format", help="mp3, opus, flac or wav; an MP3 is made in any case.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 out = Console(highlight=False)

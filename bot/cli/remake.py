@@ -14,13 +14,14 @@ import typer
 
 from bot.app import find_soundfont
 from bot.cli.compose import as_contract, show_track
-from bot.cli.context import AsJson, print_json, say, settings
+from bot.cli.context import AsJson, Format, print_json, say, settings
 from bot.cli.deliver import deliver, prepare_out
 from bot.errors import NotFoundError, UserError
 from bot.service import TrackRecord
 from bot.settings import Settings
 from generator.brief import BriefError
 from generator.errors import EditError, NotationError, StyleError
+from generator.produce.delivery import Delivery
 
 if TYPE_CHECKING:  # torch behind these takes seconds to import
     from generator.publish import Progress, Track
@@ -37,11 +38,13 @@ def add_render(app: typer.Typer) -> None:
         file: Annotated[Path, typer.Argument(help="A .mid, .musicxml, .mxl or .abc file, from any program.")],
         style: Annotated[str | None, typer.Option(help="Whose sound; default: the track's, else pop.")] = None,
         seed: Seed = 0,
+        audio_format: Format = None,
         out_dir: Out = None,
         as_json: AsJson = False,
     ) -> None:
         """Render, mix and master a music file as it stands."""
-        _make(file, out_dir, f"rendered from {file.name}", partial(_render, style=style, seed=seed), as_json=as_json)
+        remake = partial(_render, style=style, seed=seed)
+        _make(file, out_dir, f"rendered from {file.name}", remake, settings(format=audio_format), as_json=as_json)
 
 
 def add_edit(app: typer.Typer) -> None:
@@ -62,6 +65,7 @@ def add_edit(app: typer.Typer) -> None:
         transpose: Annotated[int | None, typer.Option(help="Semitones up, or down below 0.")] = None,
         tempo: Annotated[float | None, typer.Option(help="Beats per minute.")] = None,
         seed: Annotated[int | None, typer.Option(min=0, help="For what is new; default: another each time.")] = None,
+        audio_format: Format = None,
         out_dir: Out = None,
         as_json: AsJson = False,
     ) -> None:
@@ -74,8 +78,9 @@ def add_edit(app: typer.Typer) -> None:
             "instruments": tuple(_pair(text) for text in instrument or ()),
         }  # fmt: skip
         own = secrets.randbelow(_SEEDS) if seed is None else seed
-        path = _place(piece, settings())
-        _make(path, out_dir, f"changed from {piece}", partial(_edit, asked=asked, seed=own), as_json=as_json)
+        chosen = settings(format=audio_format)
+        remake = partial(_edit, asked=asked, seed=own)
+        _make(_place(piece, chosen), out_dir, f"changed from {piece}", remake, chosen, as_json=as_json)
 
 
 def _bars(text: str) -> tuple[int, int]:
@@ -116,13 +121,14 @@ def _edit(source: Source, folder: Path, *, asked: dict[str, Any], **options: Any
     return edit_track(source, Changes(**asked), folder, **options)
 
 
-def _make(path: Path, out_dir: Path | None, why: str, remake: Callable[..., Track], *, as_json: bool) -> None:
+def _make(
+    path: Path, out_dir: Path | None, why: str, remake: Callable[..., Track], chosen: Settings, *, as_json: bool
+) -> None:
     """Read, make, deliver, tell. Raises UserError for what the person can put right."""
     import torch  # noqa: PLC0415 - as above
 
     from generator.remake import read_source  # noqa: PLC0415
 
-    chosen = settings()
     torch.set_num_threads(chosen.threads_per_worker)
     track_id = secrets.token_hex(8)
     where = out_dir or Path("out") / track_id
@@ -130,7 +136,7 @@ def _make(path: Path, out_dir: Path | None, why: str, remake: Callable[..., Trac
     try:
         track = remake(
             read_source(path), chosen.work_dir / track_id, track_id=track_id, soundfont=find_soundfont(chosen),
-            on_progress=_lines(),
+            on_progress=_lines(), delivery=Delivery.from_dict(chosen.delivery()),
         )  # fmt: skip
     except (BriefError, EditError, NotationError, StyleError) as error:
         raise UserError(str(error)) from error

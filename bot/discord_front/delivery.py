@@ -14,12 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import discord
 
-from bot.discord_front.fit import fitting_mp3
 from bot.discord_front.replies import STAR_EMOJI, carries, progress_line, track_embed, track_files
 from bot.errors import BotError, FrontError, NotFoundError
 from bot.jobs.job import Job
@@ -28,6 +28,8 @@ from bot.jobs.queue import Queue
 from bot.logs import logger
 from bot.service import Service, TrackRecord
 from bot.store.store import Store
+from generator.errors import EncodeError
+from generator.produce.fit import Fit, fit
 
 _GONE = (401, 403, 404)  # HTTP: this token or message is no more
 _TOO_MANY, _SERVER = 429, 500  # HTTP: worth another try
@@ -176,11 +178,11 @@ class Courier:
             self.wake()  # to put the numbers under it
 
     async def _send(self, row: Any, track: TrackRecord) -> discord.Message:
-        mp3 = await fitting_mp3(track.dir / "track.mp3", track.measured["length_s"], row["upload_limit"])
-        embed = track_embed(track, row["proposal"])
+        audio, smaller = await _fitting(track, row["upload_limit"])
+        embed = track_embed(track, row["proposal"], smaller)
         if self._token_lives(row):
             try:
-                return await self._edit(row, content=None, embed=embed, attachments=track_files(track, mp3))
+                return await self._edit(row, content=None, embed=embed, attachments=track_files(track, audio))
             except discord.HTTPException as error:
                 if error.status not in _GONE:
                     raise
@@ -189,7 +191,7 @@ class Courier:
         return await channel.send(
             content=f"<@{row['user_id']}>",
             embed=embed,
-            files=track_files(track, mp3),
+            files=track_files(track, audio),
             nonce=track.id,  # Discord drops a second message with the same nonce for some minutes
             allowed_mentions=_only(row),
         )
@@ -257,6 +259,14 @@ class Courier:
 
     def _token_lives(self, row: Any) -> bool:
         return bool(self._now() < row["token_until"]) and row["job_id"] not in self._dead
+
+
+async def _fitting(track: TrackRecord, limit_bytes: int) -> tuple[Path, Fit | None]:
+    """The audio as it can be posted. Raises FrontError when no part of it fits."""
+    try:
+        return await asyncio.to_thread(fit, track.dir / "track.mp3", track.measured["length_s"], limit_bytes)
+    except EncodeError as error:
+        raise FrontError(str(error)) from error
 
 
 def _only(row: Any) -> discord.AllowedMentions:

@@ -12,6 +12,7 @@ from discord import app_commands
 from bot.errors import BotError
 from bot.logs import logger
 from bot.service import TrackRecord
+from generator.produce.fit import Fit
 
 STAR_EMOJI = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣")
 COLOUR = discord.Colour.from_str("#7c5cff")
@@ -59,8 +60,9 @@ def heard_lines(proposal: dict[str, Any] | None) -> list[str]:
     return lines
 
 
-def track_embed(track: TrackRecord, proposal: dict[str, Any] | None) -> discord.Embed:
-    """The finished piece: title, reasons, what was measured, seed; the picture is attached as cover.png."""
+def track_embed(track: TrackRecord, proposal: dict[str, Any] | None, smaller: Fit | None = None) -> discord.Embed:
+    """The finished piece: title, reasons, what was measured, seed, and how it was made smaller if it was; the
+    picture is attached as cover.png."""
     why = "\n".join(f"• {reason}" for reason in track.why)
     heard = "\n".join(heard_lines(proposal))
     embed = discord.Embed(title=track.title[:256], description=f"{why}\n{heard}".strip()[:4000], colour=COLOUR)
@@ -70,23 +72,25 @@ def track_embed(track: TrackRecord, proposal: dict[str, Any] | None) -> discord.
     embed.add_field(name="Length", value=length(measured["length_s"]))
     embed.add_field(name="Style", value=", ".join(name for name, _ in track.brief["styles"]))
     embed.add_field(name="Seed", value=str(track.brief["seed"]))
+    if smaller is not None:
+        embed.add_field(name="Attached", value=smaller.sentence, inline=False)
     embed.set_thumbnail(url="attachment://cover.png")
     embed.set_footer(text=f"Track {track.id} · composed by AI · rate it with the numbers below")
     return embed
 
 
-def track_files(track: TrackRecord, mp3: Path) -> list[discord.File]:
-    """The MP3 as a classic attachment (Discord plays those in place) and the cover for the embed."""
+def track_files(track: TrackRecord, audio: Path) -> list[discord.File]:
+    """The audio as a classic attachment (Discord plays those in place) and the cover for the embed."""
     name = "".join(c if c.isalnum() else "-" for c in track.title.lower()).strip("-")[:60] or "piece"
     return [
-        discord.File(mp3, filename=f"{name}-{track.id}.mp3"),
+        discord.File(audio, filename=f"{name}-{track.id}{audio.suffix}"),
         discord.File(track.files["cover"], filename="cover.png"),
     ]
 
 
 def carries(track_id: str, attachments: Sequence[discord.Attachment]) -> bool:
     """Whether one of these attachments is the piece; the id is in its file name."""
-    return any(attachment.filename.endswith(f"{track_id}.mp3") for attachment in attachments)
+    return any(Path(attachment.filename).stem.endswith(track_id) for attachment in attachments)
 
 
 def history_embed(tracks: Sequence[TrackRecord]) -> discord.Embed:

@@ -6,7 +6,7 @@ Knows no jobs, no listeners and no queue. Whoever implements `Engine` passes `te
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -20,6 +20,8 @@ class Order:
     takes: int
     ranker: dict[str, Any] | None = None
     soundfont: str | None = None
+    delivery: dict[str, Any] = field(default_factory=dict)
+    """Of `generator.produce.delivery.Delivery`; what it leaves out is as usual."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A worker process: reads one JSON order per line from standard input, writes one JSON event per line.
 
-    in   {"track_id": …, "brief": …, "out_dir": …, "takes": …, "ranker": …, "soundfont": …}
+    in   {"track_id": …, "brief": …, "out_dir": …, "takes": …, "ranker": …, "soundfont": …,
+          "delivery": …}
     out  {"ready": true}, {"progress": [stage, fraction]}, {"finished": track},
          {"refused": sentence}, {"failed": sentence} and "trace" with it for a bug
 
@@ -23,6 +24,7 @@ from typing import Any, TextIO
 
 from generator.brief import Brief, BriefError
 from generator.errors import GeneratorError, QualityError
+from generator.produce.delivery import Delivery
 
 Write = Callable[[dict[str, Any]], None]
 
@@ -67,6 +69,7 @@ def _carry_out(order: dict[str, Any], compose_track: Callable[..., Any], write: 
             takes=order["takes"],
             rank=_ranker(order["ranker"]),
             soundfont=Path(order["soundfont"]) if order["soundfont"] else None,
+            delivery=Delivery.from_dict(order["delivery"]),
             on_progress=lambda progress: write({"progress": [progress.stage, progress.fraction]}),
         )
         write({"finished": track.to_dict()})

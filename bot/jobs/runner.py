@@ -43,16 +43,21 @@ class Runner:
         places: Places,
         soundfont: Callable[[], Path | None],
         worker: str,
+        delivery: dict[str, Any] | None = None,
         beat_s: float = 1.0,
         poll_s: float = 1.0,
     ) -> None:
-        """`propose` gives a job's proposal as JSON and may raise UserError with a sentence for the person."""
+        """`propose` gives a job's proposal as JSON and may raise UserError with a sentence for the person.
+
+        `delivery` is `Order.delivery` of every job.
+        """
         self._queue = queue
         self._engine = engine
         self._propose = propose
         self._places = places
         self._soundfont = soundfont
         self._worker = worker
+        self._delivery = delivery or {}
         self._beat_s = beat_s
         self._poll_s = poll_s
         self._woken = asyncio.Event()
@@ -166,6 +171,7 @@ class Runner:
             takes=int(job.request.get("takes", 1)),
             ranker=proposal["ranker"],
             soundfont=_text(await asyncio.to_thread(self._soundfont)),
+            delivery=self._delivery,
         )
         try:
             await asyncio.to_thread(_make_room, folder, job)

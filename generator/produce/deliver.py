@@ -1,19 +1,23 @@
-"""The last step to a listener: an MP3 that measures right after it is decoded again.
+"""The last step to a listener: a file that measures right after it is decoded again.
 
 Lossy coding moves loudness and peaks; so the file is decoded, measured, corrected and coded again, at most twice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
-from generator.measure.loudness import integrated_lufs, true_peak_dbtp
-from generator.produce.encode import Tags, decode, encode_mp3
+from generator.measure.loudness import SILENCE_LUFS, integrated_lufs, true_peak_dbtp
+from generator.produce.encode import decode, encode_mp3
+from generator.produce.formats import encode_as
 from generator.produce.master import CODEC_LOSS_LU, HEADROOM_DB, to_target
 from generator.produce.settings import Master
+from generator.produce.tags import Tags
+from generator.render.timing import SAMPLE_RATE
 
 _ROUNDS = 3
 _CLOSE_LU = 0.3
@@ -22,7 +26,7 @@ _METER_DB = 0.12  # other meters interpolate otherwise and read a peak that much
 
 @dataclass(frozen=True, slots=True)
 class DeliveredAudio:
-    """The decoded MP3 as a listener hears it, [2, n] at `rate`, and what it measures."""
+    """The decoded file as a listener hears it, [2, n] at `rate`, and what it measures."""
 
     audio: Tensor
     rate: int
@@ -33,10 +37,28 @@ class DeliveredAudio:
 
 def deliver_mp3(audio: Tensor, path: Path, tags: Tags, cover: Path | None, settings: Master) -> DeliveredAudio:
     """Encode a mastered piece [2, n] so that the decoded file meets target and ceiling. Raises EncodeError."""
-    sound = audio
-    target, ceiling = settings.target_lufs + CODEC_LOSS_LU, settings.ceiling_dbtp - HEADROOM_DB
+    return _deliver(audio, audio, path, settings, CODEC_LOSS_LU, lambda sound: encode_mp3(sound, path, tags, cover))
+
+
+def deliver_as(
+    kind: str, audio: Tensor, path: Path, tags: Tags, cover: Path | None, settings: Master
+) -> DeliveredAudio:  # fmt: skip
+    """The same in another of `formats.FORMATS`; these take no loudness away. Raises EncodeError."""
+    if integrated_lufs(audio, SAMPLE_RATE) <= SILENCE_LUFS:
+        sound = audio
+    else:
+        sound = to_target(audio, settings.target_lufs, settings.ceiling_dbtp - HEADROOM_DB)
+    return _deliver(audio, sound, path, settings, 0.0, lambda heard: encode_as(kind, heard, path, tags, cover))
+
+
+def _deliver(
+    audio: Tensor, first: Tensor, path: Path, settings: Master, loss_lu: float, encode: Callable[[Tensor], None]
+) -> DeliveredAudio:
+    """Encode `first`, and while what is decoded again is off, `audio` with the gain and ceiling that make up for it."""
+    sound = first
+    target, ceiling = settings.target_lufs + loss_lu, settings.ceiling_dbtp - HEADROOM_DB
     for rounds in range(1, _ROUNDS + 1):
-        encode_mp3(sound, path, tags, cover)
+        encode(sound)
         heard, rate = decode(path)
         loudness, peak = integrated_lufs(heard, rate), true_peak_dbtp(heard)
         over = peak - (settings.ceiling_dbtp - _METER_DB)

@@ -5,54 +5,29 @@ Everything goes through one ffmpeg, the system's or the one imageio-ffmpeg carri
 
 from __future__ import annotations
 
-import shutil
+import errno
 import subprocess
 import tempfile
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from generator.errors import EncodeError
+from generator.produce.ffmpeg import find_ffmpeg
 from generator.produce.files import whole_file
+from generator.produce.tags import Tags, small_cover
 from generator.render.timing import SAMPLE_RATE
 
 with warnings.catch_warnings():  # pydub looks for ffmpeg on import, before it can be told where ours is
     warnings.simplefilter("ignore")
     from pydub import AudioSegment
 
-_COVER_SIZE = 640
-
-
-@dataclass(frozen=True, slots=True)
-class Tags:
-    """What players show of a piece; `comment` carries the AI notice and the seed."""
-
-    title: str
-    genre: str
-    comment: str
-    artist: str = "Tunesmith"
-
-    def to_dict(self) -> dict[str, str]:
-        return {"title": self.title, "artist": self.artist, "genre": self.genre, "comment": self.comment}
-
-
-def find_ffmpeg() -> str:
-    """The system's ffmpeg, else imageio-ffmpeg's. Raises EncodeError when there is none."""
-    if system := shutil.which("ffmpeg"):
-        return system
-    try:
-        import imageio_ffmpeg  # noqa: PLC0415 - only where the system has none
-
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except (ImportError, RuntimeError) as error:
-        raise EncodeError(
-            "No ffmpeg was found; install it (for example “apt install ffmpeg”) or the Python package imageio-ffmpeg."
-        ) from error
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+COVER_SIZE = 640
+"""Pixels of the picture inside a file."""
 
 
 def encode_mp3(audio: Tensor, path: Path, tags: Tags, cover: Path | None = None, bitrate_kbps: int = 192) -> None:
@@ -63,8 +38,8 @@ def encode_mp3(audio: Tensor, path: Path, tags: Tags, cover: Path | None = None,
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "cover.jpg"
         if cover is not None:
-            _small_cover(cover, picture)
-        _export(
+            picture.write_bytes(small_cover(cover, COVER_SIZE))
+        export(
             audio,
             path,
             "mp3",
@@ -78,7 +53,7 @@ def encode_mp3(audio: Tensor, path: Path, tags: Tags, cover: Path | None = None,
 
 def encode_flac(audio: Tensor, path: Path) -> None:
     """Write audio [2, n] at 44.1 kHz as 24-bit FLAC. Raises EncodeError as `encode_mp3` does."""
-    _export(audio, path, "flac", parameters=["-threads", "1", "-sample_fmt", "s32", "-bits_per_raw_sample", "24"])
+    export(audio, path, "flac", parameters=["-threads", "1", "-sample_fmt", "s32", "-bits_per_raw_sample", "24"])
 
 
 def decode(path: Path) -> tuple[Tensor, int]:
@@ -93,17 +68,11 @@ def decode(path: Path) -> tuple[Tensor, int]:
     return torch.from_numpy(samples), SAMPLE_RATE
 
 
-def _small_cover(cover: Path, place: Path) -> None:
-    """The cover as players want it: a JPEG that does not double the size of the file."""
-    try:
-        with Image.open(cover) as image:
-            image.convert("RGB").resize((_COVER_SIZE, _COVER_SIZE), Image.Resampling.LANCZOS).save(place, quality=88)
-    except OSError as error:
-        raise EncodeError(f"The cover {cover.name} cannot be read.") from error
+def export(audio: Tensor, path: Path, kind: str, **options: object) -> None:
+    """Through pydub's `export` with its options, at 32 bits: 16 would cost 48 dB of precision.
 
-
-def _export(audio: Tensor, path: Path, kind: str, **options: object) -> None:
-    """Through pydub, at 32 bits: 16 would cost 48 dB of precision (and pydub's own gains are never used)."""
+    Raises EncodeError; nothing half-written stays.
+    """
     AudioSegment.converter = find_ffmpeg()
     samples = audio.detach().cpu().clamp(-1.0, 1.0).double().numpy().T
     whole = np.ascontiguousarray((samples * 2147483647.0).round().astype("<i4"))
@@ -113,6 +82,8 @@ def _export(audio: Tensor, path: Path, kind: str, **options: object) -> None:
             with place.open("wb+") as file:
                 segment.export(file, format=kind, **options)
         except OSError as error:
+            if error.errno in _FULL:
+                raise
             raise EncodeError(f"ffmpeg could not be started: {error.strerror or error}.") from error
         except Exception as error:  # pydub has one exception of its own for any failure of ffmpeg
             raise EncodeError(f"ffmpeg could not write {path.name}.") from error

@@ -5,6 +5,7 @@ made it.
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,23 @@ DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlg
 _PACKAGES = ("tunesmith", "torch", "numpy", "scipy", "pydub", "pyloudnorm", "pillow")
 
 
+def compact(brief: Brief, weights_card: Mapping[str, Any], originality: Mapping[str, Any] | None) -> str:
+    """The provenance that travels inside the audio file, as one line of JSON; the same piece gives the same line."""
+    record = {
+        "ai_generated": True,
+        "digital_source_type": DIGITAL_SOURCE_TYPE,
+        "generator": f"tunesmith {_version('tunesmith')}",
+        "weights_sha256": weights_card.get("sha256"),
+        "seed": brief.seed,
+        "brief": brief.to_dict(),
+        "corpora": [
+            {key: entry.get(key) for key in ("data_set", "licence")} for entry in weights_card.get("corpora", [])
+        ],
+        "nearest": None if originality is None else originality.get("nearest"),
+    }
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
 def comment(seed: int) -> str:
     """The comment written into the file's tags."""
     return f"{AI_NOTICE} Seed {seed}."
@@ -32,6 +50,7 @@ def provenance(
     weights_card: Mapping[str, Any],
     files: Mapping[str, str | list[str]],
     *,
+    originality: Mapping[str, Any] | None = None,
     folder: Path | None = None,
     soundfont: Path | None = None,
     made_at: datetime | None = None,
@@ -39,6 +58,7 @@ def provenance(
     """JSON values that name everything a piece was made from.
 
     `weights_card` is the model's own card; its `sha256`, `version` and `corpora` (with licences) are kept.
+    `originality` is what the check against the training melodies found; None where nothing was composed.
     `files` are paths relative to `folder`; where the folder is given, each file's SHA-256 and size are noted.
     """
     return {
@@ -50,6 +70,7 @@ def provenance(
         "generator": {name: _version(name) for name in _PACKAGES} | {"python": platform.python_version()},
         "weights": {key: value for key, value in weights_card.items() if key != "corpora"},
         "corpora": weights_card.get("corpora", []),
+        "originality": None if originality is None else dict(originality),
         "sounds": {"soundfont": soundfont.name, "sha256": _digest(soundfont)}
         if soundfont is not None
         else {"soundfont": None, "instruments": "synthesised"},

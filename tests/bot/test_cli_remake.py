@@ -65,3 +65,14 @@ def test_files_and_tracks_that_are_not_there(run: Run, tmp_path: Path) -> None:
     said = run("render", str(tmp_path / "broken.mid"), "--out", str(tmp_path / "out"))
     assert said.code == 2
     assert "broken.mid" in said.sentence
+
+
+def test_other_formats_come_beside_the_mp3(run: Run, file: Path, tmp_path: Path) -> None:
+    said = run("render", str(file), "--format", "flac", "--out", str(tmp_path / "out"), "--json")
+    assert said.code == 0, said.err
+    files = json.loads(said.out.splitlines()[-1])["files"]
+    assert Path(files["mp3"]).read_bytes()[:3] == b"ID3"
+    assert Path(files["flac"]).read_bytes()[:4] == b"fLaC"
+    said = run("render", str(file), "--format", "ogg", "--out", str(tmp_path / "other"))
+    assert said.code == 2
+    assert "TUNESMITH_FORMAT" in said.sentence

@@ -44,7 +44,8 @@ async def bot(settings: Settings, fake: FakeDiscord) -> AsyncIterator[Running]:
 
 def decoded_s(mp3: bytes) -> float:
     AudioSegment.converter = imageio_ffmpeg.get_ffmpeg_exe()
-    return float(AudioSegment.from_file(io.BytesIO(mp3), format="mp3", codec="mp3").duration_seconds)
+    kind, codec = ("ogg", "libopus") if mp3.startswith(b"OggS") else ("mp3", "mp3")
+    return float(AudioSegment.from_file(io.BytesIO(mp3), format=kind, codec=codec).duration_seconds)
 
 
 async def test_compose_chill_from_command_to_rated_piece(bot: Running, fake: FakeDiscord) -> None:
@@ -338,16 +339,18 @@ async def test_history_and_taste_are_for_the_asker(bot: Running, fake: FakeDisco
     assert track.id in field["value"]
 
 
-async def test_a_piece_too_large_is_made_smaller(
-    bot: Running, fake: FakeDiscord, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("limit", "said"), [(15_000, "MP3 at"), (10_000, "Opus at")])
+async def test_a_piece_too_large_is_made_smaller_and_says_so(
+    bot: Running, fake: FakeDiscord, monkeypatch: pytest.MonkeyPatch, limit: int, said: str
 ) -> None:
     real = client_module._reply
-    monkeypatch.setattr(client_module, "_reply", lambda i: replace(real(i), upload_limit=9_000))
+    monkeypatch.setattr(client_module, "_reply", lambda i: replace(real(i), upload_limit=limit))
     message = await bot.posted(await fake.slash("compose", text="chill fakelarge"))
     mp3 = mp3_of(message)
     assert mp3 is not None
-    assert len(mp3) <= 9_000
+    assert len(mp3) <= limit
     assert decoded_s(mp3) > 0.8
+    assert said in str(message.embeds[0]["fields"])
 
 
 async def test_a_bad_token_is_one_sentence(settings: Settings, fake: FakeDiscord) -> None:

@@ -53,8 +53,9 @@ def compose_track(
     rank: Callable[[Sequence[Attributes]], Sequence[float]] | None = None,
     soundfont: Path | None,
     on_progress: Callable[[Progress], None],
+    delivery: object = None,
 ) -> FakeTrack:
-    del soundfont
+    del soundfont, delivery
     _misbehave(brief.text, brief.seed, out_dir, track_id)
     attributes = _attributes(brief)
     if rank is not None:

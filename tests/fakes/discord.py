@@ -461,9 +461,9 @@ class FakeDiscord:
 
 
 def mp3_of(message: Message) -> bytes | None:
-    """The MP3 among a message's present attachments."""
+    """The MP3, or the Ogg file in its stead, among a message's present attachments."""
     for attachment in message.attachments:
-        if attachment["filename"].endswith(".mp3"):
+        if attachment["filename"].endswith((".mp3", ".ogg")):
             return message.files[attachment["filename"]]
     return None
 

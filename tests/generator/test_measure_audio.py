@@ -16,10 +16,10 @@ from generator.measure.pitch import chroma_rotation, key_of, related
 from generator.measure.report import longest_silence, measure
 from generator.measure.tempo import measure_tempo
 from generator.produce.deliver import deliver_mp3
-from generator.produce.encode import Tags
 from generator.produce.master import master
 from generator.produce.mix import mix
 from generator.produce.settings import Channel, Master
+from generator.produce.tags import Tags
 from generator.render.render import render
 from generator.render.timing import SAMPLE_RATE
 from generator.score import Note, TempoChange

@@ -14,9 +14,10 @@ from generator.errors import EncodeError
 from generator.measure.loudness import integrated_lufs, true_peak_dbtp
 from generator.produce import encode
 from generator.produce.deliver import deliver_mp3
-from generator.produce.encode import Tags, decode, encode_flac, encode_mp3
+from generator.produce.encode import decode, encode_flac, encode_mp3
 from generator.produce.master import master
 from generator.produce.settings import Master
+from generator.produce.tags import Tags
 from generator.render.timing import SAMPLE_RATE
 from tests.generator.making_audio import level_db
 
