@@ -14,6 +14,7 @@ from bot.cli.compose import add_compose
 from bot.cli.corpus import add_corpus
 from bot.cli.demo import add_demo
 from bot.cli.doctor import add_doctor
+from bot.cli.link import add_link
 from bot.cli.remake import add_edit, add_render
 from bot.cli.serve import add_serve
 from bot.cli.taste import add_taste
@@ -40,7 +41,18 @@ def build() -> typer.Typer:
     ) -> None:
         context.Chosen.home = home
 
-    for add in (add_demo, add_compose, add_render, add_edit, add_taste, add_serve, add_doctor, add_corpus, add_train):
+    for add in (
+        add_demo,
+        add_compose,
+        add_render,
+        add_edit,
+        add_taste,
+        add_link,
+        add_serve,
+        add_doctor,
+        add_corpus,
+        add_train,
+    ):
         add(app)
     return app
 

@@ -16,6 +16,7 @@ from bot.engine.local import LocalEngine, child_command
 from bot.errors import StoreError
 from bot.jobs.queue import Limits, Queue
 from bot.jobs.runner import Places, Runner
+from bot.linking import Services
 from bot.service import Service
 from bot.settings import Settings, child_environment
 from bot.store.crypto import Seal
@@ -43,7 +44,19 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         store = Store.over(database, seal)
         limits = Limits(settings.max_pending_per_listener, settings.max_backlog)
         queue = Queue(store, limits=limits, lease=timedelta(seconds=settings.lease_s))
-        yield App(settings, store, queue, Service(store, queue))
+        yield App(settings, store, queue, Service(store, queue, services_of(settings)))
+
+
+def services_of(settings: Settings) -> Services:
+    """The listening services that the settings set up."""
+    key = settings.lastfm_api_key
+    return Services(
+        listenbrainz_url=settings.listenbrainz_url.rstrip("/"),
+        lastfm_key=key.get_secret_value() if key else None,
+        spotify_client_id=settings.spotify_client_id,
+        spotify_redirect_uri=settings.spotify_redirect_uri,
+        spotify_daily_requests=settings.spotify_daily_requests,
+    )
 
 
 @asynccontextmanager

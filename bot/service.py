@@ -19,6 +19,7 @@ from bot.imports import Imported, import_export
 from bot.jobs.job import Job
 from bot.jobs.queue import Queue
 from bot.jobs.reply import Reply
+from bot.linking import Linked, Linking, Services, Shelf, Unlinked
 from bot.store.store import Store
 from generator.brief import Attributes, Brief, BriefError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # scikit-learn and SciPy behind these take seconds to import;
     from personalization.describe import TasteView
     from personalization.profile import Profile
     from personalization.request import Request
+    from personalization.statements import Statement
 
 STARS = (1, 2, 3, 4, 5)
 _SEEDS = 2**32  # easy to read aloud; any seed up to 2**63 is accepted
@@ -53,9 +55,10 @@ class TrackRecord:
 
 
 class Service:
-    def __init__(self, store: Store, queue: Queue) -> None:
+    def __init__(self, store: Store, queue: Queue, services: Services) -> None:
         self._store = store
         self._queue = queue
+        self._linking = Linking(store, services)
         self._closing: str | None = None
 
     def refuse(self, reason: str) -> None:
@@ -137,11 +140,47 @@ class Service:
         """
         return await import_export(self._store.listens, listener_id, path, progress)
 
+    async def link(self, listener_id: str, source: str, account: str, token: str | None = None) -> Linked:
+        """Link "listenbrainz" or "lastfm" by name and read what is new. Raises UserError with the refusal."""
+        return await self._linking.link(listener_id, source, account, token)
+
+    def ask_spotify(self, listener_id: str) -> str:
+        """The address where a listener agrees; good for ten minutes and once. Raises UserError."""
+        return self._linking.ask_spotify(listener_id)
+
+    async def finish_spotify(self, address: str, listener_id: str | None = None) -> Linked:
+        """Link Spotify with the address it led to, pasted by a listener or received as the HTTPS callback.
+
+        Raises UserError.
+        """
+        return await self._linking.finish_spotify(address, listener_id)
+
+    async def shelf(self, listener_id: str) -> Shelf:
+        """What Spotify says right now; to be shown with its links, never to be stored. Raises UserError."""
+        return await self._linking.shelf(listener_id)
+
+    async def unlink(self, listener_id: str, source: str) -> Unlinked:
+        """Delete a link, its token and the plays read through it, at once. Raises UserError for an unknown source."""
+        return await self._linking.unlink(listener_id, source)
+
+    async def say(self, listener_id: str, text: str, *, liked: bool) -> Statement:
+        """Store that a listener likes or dislikes a style, an artist or an attribute. Raises UserError."""
+        statement = await asyncio.to_thread(_recognise, text, liked)
+        now = datetime.now(UTC)
+        await self._store.statements.say(listener_id, statement.kind, statement.value, liked=liked, now=now)
+        return statement
+
+    async def unsay(self, listener_id: str, text: str) -> bool:
+        """Withdraw a statement; whether there was one. Raises UserError."""
+        statement = await asyncio.to_thread(_recognise, text, liked=True)
+        return await self._store.statements.withdraw(listener_id, statement.kind, statement.value)
+
     async def profile(self, listener_id: str) -> Profile:
         """Everything known of a listener's taste; empty for somebody new."""
         counts = await self._store.listens.by_artist(listener_id)
         ratings = await self._store.ratings.of_listener(listener_id)
-        return await asyncio.to_thread(_profile, listener_id, counts, ratings)
+        statements = await self._store.statements.of_listener(listener_id)
+        return await asyncio.to_thread(_profile, listener_id, counts, ratings, statements)
 
     async def taste(self, listener_id: str) -> TasteView:
         profile = await self.profile(listener_id)
@@ -192,8 +231,18 @@ def _propose(request: dict[str, Any], profile: Profile, seed: int) -> dict[str, 
     }
 
 
-def _profile(listener_id: str, counts: Any, ratings: Any) -> Profile:
+def _recognise(text: str, liked: bool) -> Statement:
+    from personalization.statements import recognise  # noqa: PLC0415 - see above
+
+    try:
+        return recognise(text, liked=liked)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def _profile(listener_id: str, counts: Any, ratings: Any, statements: Any) -> Profile:
     from personalization.profile import ArtistPlays, Profile, RatedTrack  # noqa: PLC0415 - see above
+    from personalization.statements import Statement  # noqa: PLC0415
 
     return Profile(
         listener_id,
@@ -208,6 +257,7 @@ def _profile(listener_id: str, counts: Any, ratings: Any) -> Profile:
             )
             for row in ratings
         ),
+        statements=tuple(Statement(row["kind"], row["value"], row["liked"]) for row in statements),
     )
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import platformdirs
 from dotenv import dotenv_values
@@ -58,12 +59,31 @@ class Settings(BaseSettings):
     log_json: bool = Field(False, description="one JSON object per log line")
     discord_token: SecretStr | None = Field(None, validation_alias=AliasChoices("DISCORD_TOKEN"))
     spotify_client_id: str | None = Field(None, validation_alias=AliasChoices("SPOTIFY_CLIENT_ID"))
-    spotify_client_secret: SecretStr | None = Field(None, validation_alias=AliasChoices("SPOTIFY_CLIENT_SECRET"))
+    spotify_redirect_uri: str = Field(
+        "http://127.0.0.1:8765/callback",
+        validation_alias=AliasChoices("SPOTIFY_REDIRECT_URI"),
+        description="as registered with Spotify: https, or http on 127.0.0.1 for pasting the address",
+    )
+    spotify_daily_requests: int = Field(200, ge=10, le=100_000, description="requests to Spotify in 24 hours, of all")
+    lastfm_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("LASTFM_API_KEY"))
+    listenbrainz_url: str = Field(
+        "https://api.listenbrainz.org",
+        pattern=r"^https?://\S+$",
+        description="ListenBrainz, or a server that speaks it",
+    )
 
     @field_validator("home", "soundfont")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("spotify_redirect_uri")
+    @classmethod
+    def _redirect(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1")):
+            return value
+        raise ValueError("Spotify accepts https, or http on 127.0.0.1 (localhost is refused)")
 
     @property
     def database(self) -> str:
@@ -85,7 +105,7 @@ class Settings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be printed."""
-        found = (self.discord_token, self.spotify_client_secret)
+        found = (self.discord_token, self.lastfm_api_key)
         return tuple(secret.get_secret_value() for secret in found if secret)
 
 
@@ -131,7 +151,7 @@ def unknown_variables(environ: Mapping[str, str] | None = None, env_file: Path |
 
 def child_environment(settings: Settings) -> dict[str, str]:
     """The environment of a worker process: ours without credentials, and with one thread pool size."""
-    hidden = {variable_name(field) for field in ("discord_token", "spotify_client_secret")}
+    hidden = {variable_name(field) for field in ("discord_token", "lastfm_api_key")}
     environ = {name: value for name, value in os.environ.items() if name.upper() not in hidden}
     threads = str(settings.threads_per_worker)
     return environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1"}

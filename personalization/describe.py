@@ -9,6 +9,7 @@ from personalization.features import CONTINUOUS, NAMES
 from personalization.genres import STYLE_FACTS
 from personalization.profile import Profile, summarise_plays
 from personalization.propose import taste_of
+from personalization.statements import evidence
 
 _POLES = {
     "valence": ("dark", "bright in mood"), "arousal": ("calm", "lively"), "tempo": ("slow", "fast"),
@@ -22,7 +23,7 @@ _NOTABLE = 0.02  # stars per unit; below it nothing is known
 @dataclass(frozen=True, slots=True)
 class TasteView:
     """`styles`: (name, share of the listening, reason), the most liked first. `attributes`: (phrase, stars it is
-    worth, reason).
+    worth, reason). `statements`: (value, liked, whether our tables know what it is).
     """
 
     styles: tuple[tuple[str, float, str], ...]
@@ -30,11 +31,15 @@ class TasteView:
     listens: int
     ratings: int
     unknown_genres: tuple[str, ...]
+    statements: tuple[tuple[str, bool, bool], ...] = ()
 
     @property
     def basis(self) -> str:
         """What all this is drawn from, as a sentence."""
-        return f"From {counted(self.listens, 'play')} and {counted(self.ratings, 'rating')}."
+        counts = f"{counted(self.listens, 'play')} and {counted(self.ratings, 'rating')}"
+        if self.statements:
+            return f"From {counts}, and from {counted(len(self.statements), 'thing')} you said."
+        return f"From {counts}."
 
 
 def counted(number: int, noun: str) -> str:
@@ -42,9 +47,11 @@ def counted(number: int, noun: str) -> str:
 
 
 def describe(profile: Profile) -> TasteView:
-    """Styles from listening history and ratings, attributes from ratings."""
+    """Styles from listening history, ratings and statements; attributes from ratings and statements."""
     history = summarise_plays(profile.plays)
     taste = taste_of(profile)
+    said = len(profile.statements)
+    words = f" and {counted(said, 'statement')}" if said else ""
     learned = dict(zip(NAMES, taste.residual, strict=True))
     styles: list[tuple[float, tuple[str, float, str]]] = []
     for name in STYLES:
@@ -53,7 +60,8 @@ def describe(profile: Profile) -> TasteView:
         if share >= 0.01:
             clauses.append(f"{share:.0%} of your listening ({', '.join(history.top_artists.get(name, ()))})")
         if abs(lean) >= _NOTABLE:
-            clauses.append(f"your ratings {'raise' if lean > 0 else 'lower'} it by {abs(lean):.2f} stars")
+            whose = "your ratings and words" if said else "your ratings"
+            clauses.append(f"{whose} {'raise' if lean > 0 else 'lower'} it by {abs(lean):.2f} stars")
         if clauses:
             styles.append((share + lean, (STYLE_FACTS[name].label, share, "; ".join(clauses))))
     attributes = []
@@ -61,7 +69,11 @@ def describe(profile: Profile) -> TasteView:
         value = float(learned.get(name, 0.0))
         if abs(value) >= _NOTABLE:
             attributes.append(
-                (_POLES[name][value > 0], round(abs(value), 3), f"from {counted(len(profile.ratings), 'rating')}")
+                (
+                    _POLES[name][value > 0],
+                    round(abs(value), 3),
+                    f"from {counted(len(profile.ratings), 'rating')}{words}",
+                )
             )
     return TasteView(
         tuple(row for _, row in sorted(styles, key=lambda pair: -pair[0])),
@@ -69,4 +81,5 @@ def describe(profile: Profile) -> TasteView:
         history.all_plays,
         len(profile.ratings),
         history.unknown,
+        tuple((statement.value, statement.liked, bool(evidence((statement,)))) for statement in profile.statements),
     )

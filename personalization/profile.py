@@ -1,4 +1,4 @@
-"""What is known of one listener, as plain values: plays by artist and ratings of finished pieces."""
+"""What is known of one listener, as plain values: plays by artist, ratings of finished pieces, own words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from generator.brief import Attributes, Mood
 from personalization.genres import genres_of_artist, styles_of_genre
+from personalization.statements import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Profile:
     listener_id: str
     plays: tuple[ArtistPlays, ...] = ()
     ratings: tuple[RatedTrack, ...] = ()
+    statements: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from personalization.population import PopulationModel
 from personalization.profile import Heard, Profile, summarise_plays
 from personalization.request import Request
 from personalization.rerank import make_ranker
+from personalization.statements import evidence
 from personalization.taste import Taste
 from personalization.understand import Understanding, understand
 
@@ -60,8 +61,8 @@ def prior() -> PopulationModel:
 
 
 def taste_of(profile: Profile) -> Taste:
-    """The posterior of a listener, from their ratings alone (never from listening histories)."""
-    taste = Taste.start(prior())
+    """The posterior of a listener, from their own statements and ratings (never from listening histories)."""
+    taste = Taste.start(prior(), evidence(profile.statements))
     for rated in profile.ratings:
         taste.update(features(rated.attributes, rated.mood), rated.stars)
     return taste

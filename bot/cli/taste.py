@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
@@ -14,6 +14,11 @@ from bot.app import open_app
 from bot.cli.context import AsJson, Listener, err, out, print_json, run, settings
 from bot.imports import Imported
 from bot.service import TrackRecord
+
+if TYPE_CHECKING:
+    from personalization.statements import Statement
+
+What = Annotated[str, typer.Argument(help="A style or genre, an artist, or a word such as slow, calm, acoustic.")]
 
 
 def add_taste(app: typer.Typer) -> None:
@@ -57,6 +62,10 @@ def add_taste(app: typer.Typer) -> None:
         else:
             _show_history(tracks)
 
+    _add_group(app)
+
+
+def _add_group(app: typer.Typer) -> None:
     taste = typer.Typer(no_args_is_help=True, help="What is known of a listener's taste.")
     app.add_typer(taste, name="taste")
 
@@ -68,6 +77,28 @@ def add_taste(app: typer.Typer) -> None:
             print_json(asdict(view) | {"listener": listener})
         else:
             _show_taste(view)
+
+    @taste.command()
+    def like(what: What, listener: Listener = "local", as_json: AsJson = False) -> None:
+        """Say that you like a style, an artist, or “slow”, “acoustic” ….
+
+        It leans what is composed for you; ratings outweigh it.
+        """
+        _told(run(_say(listener, what, liked=True)), as_json)
+
+    @taste.command()
+    def dislike(what: What, listener: Listener = "local", as_json: AsJson = False) -> None:
+        """Say that you dislike a style, an artist, or “fast”, “busy” …."""
+        _told(run(_say(listener, what, liked=False)), as_json)
+
+    @taste.command()
+    def unsay(what: What, listener: Listener = "local", as_json: AsJson = False) -> None:
+        """Withdraw what you said about something."""
+        withdrawn = run(_unsay(listener, what))
+        if as_json:
+            print_json({"what": what, "withdrawn": withdrawn})
+        else:
+            out.print("Withdrawn." if withdrawn else "You had said nothing about it.", markup=False)
 
     @taste.callback()
     def group() -> None:
@@ -98,6 +129,24 @@ async def _history(listener: str, limit: int) -> list[TrackRecord]:
 async def _taste(listener: str) -> Any:
     async with open_app(settings()) as app:
         return await app.service.taste(listener)
+
+
+async def _say(listener: str, what: str, *, liked: bool) -> Statement:
+    async with open_app(settings()) as app:
+        return await app.service.say(listener, what, liked=liked)
+
+
+async def _unsay(listener: str, what: str) -> bool:
+    async with open_app(settings()) as app:
+        return await app.service.unsay(listener, what)
+
+
+def _told(statement: Statement, as_json: bool) -> None:
+    if as_json:
+        print_json({"kind": statement.kind, "value": statement.value, "liked": statement.liked})
+        return
+    verb = "like" if statement.liked else "dislike"
+    out.print(f"Noted: you {verb} {statement.value} ({statement.kind}).", markup=False)
 
 
 def sentence(imported: Imported) -> str:
@@ -148,5 +197,8 @@ def _show_taste(view: Any) -> None:
         table.add_row(phrase, f"{stars:.2f} stars", reason)
     if table.row_count:
         out.print(table)
+    for value, liked, known in view.statements:
+        meaning = "" if known else ", which my tables do not know"
+        out.print(f"You said you {'like' if liked else 'dislike'} {value}{meaning}.", markup=False)
     if view.unknown_genres:
         out.print(f"Genres I have no idea of yet: {', '.join(map(str, view.unknown_genres))}.", markup=False)

@@ -62,6 +62,15 @@ class Listens:
             rows = await tx.execute(statement)
             return [ArtistCount(r.artist, r.source, r.plays, tuple(json.loads(r.genres))) for r in rows]
 
+    async def newest(self, listener_id: str, source: str) -> datetime | None:
+        """When the newest play from a source was."""
+        statement = select(func.max(listens.c.played_at)).where(
+            listens.c.listener_id == listener_id, listens.c.source == source
+        )
+        async with self._database.read() as tx:
+            found: datetime | None = (await tx.execute(statement)).scalar_one()
+            return found
+
     async def count(self, listener_id: str) -> int:
         async with self._database.read() as tx:
             statement = select(func.count()).where(listens.c.listener_id == listener_id)

@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -52,6 +52,7 @@ class LastFm:
 
     def __init__(self, user: str, *, api_key: str, server: tuple[str, str] | None = None) -> None:
         self._user = user
+        self._known: dict[str, tuple[str, ...]] = {}  # tags by artist, as long as this lives
         self._network = _Paced(api_key=api_key)
         self._network.enable_rate_limit()
         if server is not None:
@@ -64,6 +65,17 @@ class LastFm:
     async def favourites(self, limit: int = 50) -> Sequence[Favourite]:
         """See HistorySource."""
         return await self._call(lambda: self._favourites(limit))
+
+    async def genres(self) -> Mapping[str, int]:
+        """Plays by tag, of the most played artists that our own table does not place."""
+        counts: Counter[str] = Counter()
+        for favourite in await self.favourites():
+            counts.update(dict.fromkeys(favourite.genres, favourite.plays or 0))
+        return dict(counts.most_common())
+
+    async def verify(self) -> None:
+        """Raises NotAllowed: Last.fm has no token that a listener could show."""
+        raise NotAllowed("Last.fm takes no token; name the account alone.")
 
     async def close(self) -> None:
         """Nothing stays open: pylast connects anew for every call."""
@@ -92,20 +104,20 @@ class LastFm:
     def _tags(self, plays: Counter[str]) -> dict[str, tuple[str, ...]]:
         """What Last.fm calls the most played artists that our own table does not place."""
         wanted = [artist for artist, _ in plays.most_common() if not genres_of_artist(artist)][:TAGGED_ARTISTS]
-        found = {}
         for artist in wanted:
-            try:
-                tags = self._network.get_artist(artist).get_top_tags(limit=10)
-            except pylast.WSError as error:
-                if str(error.status) != "6":  # an artist it has no page for
-                    raise
-                continue
-            found[artist] = tuple(
-                str(tag.item)
-                for tag in tags
-                if (_whole(tag.weight) or 0) >= MIN_TAG and _is_genre(str(tag.item), artist)
-            )
-        return found
+            if artist not in self._known:
+                self._known[artist] = self._tags_of(artist)
+        return {artist: self._known[artist] for artist in wanted}
+
+    def _tags_of(self, artist: str) -> tuple[str, ...]:
+        try:
+            tags = self._network.get_artist(artist).get_top_tags(limit=10)
+        except pylast.WSError as error:
+            if str(error.status) == "6":  # it has no page for this artist
+                return ()
+            raise
+        heavy = [str(tag.item) for tag in tags if (_whole(tag.weight) or 0) >= MIN_TAG]
+        return tuple(tag for tag in heavy if _is_genre(tag, artist))
 
     async def _call(self, work: Callable[[], Answer]) -> Answer:
         try:

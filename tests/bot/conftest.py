@@ -12,13 +12,14 @@ from bot.app import App, open_app
 from bot.settings import PREFIX, Settings, load_settings
 
 COMPOSER = "tests.fakes.composer:compose_track"
+CREDENTIALS = {"DISCORD_TOKEN", "SPOTIFY_CLIENT_ID", "SPOTIFY_REDIRECT_URI", "LASTFM_API_KEY"}
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith(PREFIX) or name in {"DISCORD_TOKEN", "SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET"}:
+        if name.startswith(PREFIX) or name in CREDENTIALS:
             monkeypatch.delenv(name)
     monkeypatch.setattr("bot.settings.ENV_FILE", "no.env")
     monkeypatch.setitem(Settings.model_config, "env_file", None)

@@ -46,6 +46,7 @@ def test_environment_and_overrides(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         ("TUNESMITH_WORKERS", "many", "TUNESMITH_WORKERS"),
         ("TUNESMITH_TAKES", "99", "TUNESMITH_TAKES"),
         ("TUNESMITH_COMPOSER", "no colon", "TUNESMITH_COMPOSER"),
+        ("SPOTIFY_REDIRECT_URI", "http://localhost:8765/callback", "localhost is refused"),
     ],
 )
 def test_a_value_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, hint: str) -> None:

@@ -25,12 +25,13 @@ ERRORS = {
 
 
 class FakeLastFm:
-    """`plays` (artist, title, album, uts) of "ada", the newest first. `fails` answers requests of a method with an
-    error code, or with raw text."""
+    """`plays` (artist, title, album, uts) of all `users`, the newest first. `fails` answers requests of a method with
+    an error code, or with raw text."""
 
     def __init__(self, folder: Path) -> None:
         self.plays = [("Björk", f"Song {n} & more", "Post", 1_763_600_000 + 200 * n) for n in reversed(range(450))]
         self.now_playing = True
+        self.users = {"ada"}
         self.tags: dict[str, list[tuple[str, int]]] = {}
         self.fails: dict[str, int | str] = {}
         self.asked: list[dict[str, str]] = []
@@ -65,7 +66,7 @@ class FakeLastFm:
         failure: int | str | None = self.fails.get(method)
         if asked["api_key"] != KEY:
             failure = 10
-        elif failure is None and asked.get("user", "ada") != "ada":
+        elif failure is None and asked.get("user", "ada") not in self.users:
             failure = 6
         if isinstance(failure, str):
             return web.Response(text=failure, content_type="text/html")

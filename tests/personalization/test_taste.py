@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -13,12 +15,14 @@ from hypothesis import strategies as st
 from generator.brief import STYLES, Attributes, Brief, Mood
 from personalization import taste as taste_module
 from personalization.describe import describe
-from personalization.features import SIZE, features
+from personalization.features import NAMES, SIZE, features
+from personalization.listens import Source
 from personalization.population import PopulationModel
 from personalization.profile import ArtistPlays, Profile, RatedTrack
 from personalization.propose import prior, propose, taste_of
 from personalization.request import Request
 from personalization.rerank import load_ranker, make_ranker
+from personalization.statements import Statement, recognise
 from personalization.taste import Taste
 
 CHILL = Mood(0.35, -0.5)
@@ -266,6 +270,41 @@ def test_listening_history_never_reaches_the_posterior():
     assert "plays" not in inspect.getsource(taste_of)
     assert "listens" not in inspect.getsource(taste_module)
     assert list(inspect.signature(Taste.update).parameters) == ["self", "features", "rating", "noise"]
+
+
+def test_what_listeners_say_leans_the_taste_and_ratings_outweigh_it():
+    def lean(name: str, *statements: Statement, ratings: tuple[RatedTrack, ...] = ()) -> float:
+        return float(dict(zip(NAMES, taste_of(Profile("a", (), ratings, statements)).residual, strict=True))[name])
+
+    jazz = recognise("Jazz", liked=True)
+    assert (jazz.kind, recognise("Bill Evans", liked=True).kind, recognise("slow", liked=True).kind) == (
+        "style", "artist", "attribute",
+    )  # fmt: skip
+    assert lean("style:jazz", jazz) > 0.005
+    assert lean("style:jazz", recognise("Bill Evans", liked=False)) < -0.005
+    assert lean("tempo", recognise("slow", liked=True)) < -0.02
+    assert lean("tempo", recognise("slow", liked=False)) > 0.02
+    assert lean("style:jazz", recognise("zeuhl-ish nonsense", liked=True)) == 0
+    hated = tuple(rated(1, "jazz") for _ in range(5))
+    assert lean("style:jazz", jazz, ratings=hated) < 0
+    view = describe(Profile("a", statements=(jazz, recognise("Nobody", liked=False))))
+    assert view.statements == (("jazz", True, True), ("Nobody", False, False))
+    assert "2 things you said" in view.basis
+
+
+@pytest.mark.parametrize("source", [source for source in Source if source is not Source.SELF])
+def test_only_ones_own_words_are_statements(source):
+    """Policy: what Spotify, or any service, answers can never reach the posterior."""
+    with pytest.raises(ValueError, match="no statement"):
+        Statement("artist", "Bill Evans", liked=True, source=source)
+
+
+def test_the_posterior_takes_ratings_and_statements_and_nothing_else():
+    kinds = get_type_hints(Profile)
+    assert kinds["ratings"] == tuple[RatedTrack, ...]
+    assert kinds["statements"] == tuple[Statement, ...]
+    used = set(re.findall(r"profile\.(\w+)", inspect.getsource(taste_of)))
+    assert used == {"ratings", "statements"}
 
 
 def test_features_have_their_documented_size():

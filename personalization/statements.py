@@ -1,0 +1,112 @@
+"""What listeners say of their own taste, and what that says of the features of music.
+
+Statements are the only evidence beside ratings that reaches a taste model, and only a listener's own: the type refuses
+any other source. A liked style counts as a piece typical of it rated 4.3, a disliked one as 1.7, with a noise of one
+star, so that a few real ratings outweigh it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from generator.brief import Attributes, Mood
+from personalization.features import features
+from personalization.genres import STYLE_FACTS, genres_of_artist, normalise, styles_of_genre
+from personalization.listens import Source
+from personalization.taste import Statement as Evidence
+
+Kind = Literal["style", "artist", "attribute"]
+
+LIKED, DISLIKED, NOISE = 4.3, 1.7, 1.0
+MAX_LENGTH = 200  # characters
+
+# Words for one end of a dimension -> the dimension, its value there, and at the other end.
+ATTRIBUTES: dict[str, tuple[str, float, float]] = {
+    "slow": ("tempo_bpm", 65, 135), "fast": ("tempo_bpm", 135, 65),
+    "calm": ("arousal", -0.6, 0.6), "lively": ("arousal", 0.6, -0.6),
+    "dark": ("valence", -0.6, 0.6), "cheerful": ("valence", 0.6, -0.6),
+    "acoustic": ("acousticness", 0.95, 0.1), "electronic sounds": ("acousticness", 0.1, 0.95),
+    "minor keys": ("minor", 1, 0), "major keys": ("minor", 0, 1),
+    "sparse": ("density", 0.2, 0.8), "busy": ("density", 0.8, 0.2),
+    "plain harmony": ("complexity", 0.2, 0.8), "rich harmony": ("complexity", 0.8, 0.2),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One like or dislike, such as “I like jazz”. `value` is as `normalise` leaves it or, for an artist, as typed.
+
+    Raises ValueError for words that are not the listener's own.
+    """
+
+    kind: Kind
+    value: str
+    liked: bool
+    source: Source = Source.SELF
+
+    def __post_init__(self) -> None:
+        if not self.source.trainable:
+            raise ValueError(f"what {self.source} says is no statement of a listener")
+
+
+def recognise(text: str, *, liked: bool) -> Statement:
+    """A statement about an attribute, a style or genre, or else an artist, known or not.
+
+    Raises:
+        ValueError: the text is empty or too long; one sentence says which.
+    """
+    text = " ".join(text.split())
+    if not text or len(text) > MAX_LENGTH:
+        raise ValueError(f"Name a style, an artist or one of {', '.join(ATTRIBUTES)}, in at most {MAX_LENGTH} letters.")
+    name = normalise(text)
+    if name in ATTRIBUTES:
+        return Statement("attribute", name, liked)
+    if not genres_of_artist(text) and styles_of_genre(name) is not None:
+        return Statement("style", name, liked)
+    return Statement("artist", text, liked)
+
+
+def styles_of(statement: Statement) -> dict[str, float]:
+    """Our styles for a statement, weights summing to 1; empty for an attribute and for what no table knows."""
+    if statement.kind == "attribute":
+        return {}
+    genres = (statement.value,) if statement.kind == "style" else genres_of_artist(statement.value)
+    found: dict[str, float] = {}
+    for genre in genres:
+        for style, weight in (styles_of_genre(genre) or {}).items():
+            found[style] = found.get(style, 0.0) + weight
+    total = sum(found.values())
+    return {style: weight / total for style, weight in found.items()}
+
+
+def evidence(statements: Iterable[Statement]) -> list[Evidence]:
+    """What `Taste.start` learns from statements; those that no table knows teach nothing."""
+    found: list[Evidence] = []
+    for statement in statements:
+        rating, opposite = (LIKED, DISLIKED) if statement.liked else (DISLIKED, LIKED)
+        styles = styles_of(statement)
+        if styles:
+            typical, mood = _typical(styles)
+            found.append((features(typical, mood), rating, NOISE))
+        elif statement.value in ATTRIBUTES:
+            # Two pieces that differ in this one thing: what they have in common cancels out.
+            name, here, there = ATTRIBUTES[statement.value]
+            typical, mood = _typical(dict.fromkeys(STYLE_FACTS, 1 / len(STYLE_FACTS)))
+            found += [
+                (features(replace(typical, **{name: value}), mood), stars, NOISE)  # type: ignore[arg-type]
+                for value, stars in ((here, rating), (there, opposite))
+            ]
+    return found
+
+
+def _typical(styles: dict[str, float]) -> tuple[Attributes, Mood]:
+    """What a piece in a mixture of styles usually measures, in the mood that is usual for it."""
+    values = {
+        name: sum(getattr(STYLE_FACTS[style], name) * weight for style, weight in styles.items())
+        for name in ("valence", "arousal", "density", "minor", "acousticness", "complexity", "brightness")
+    }
+    tempo = sum(STYLE_FACTS[style].tempo * weight for style, weight in styles.items())
+    attributes = Attributes(styles=tuple(styles.items()), tempo_bpm=tempo, **values)
+    return attributes, Mood(values["valence"], values["arousal"])
