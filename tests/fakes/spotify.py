@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import datetime
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -117,10 +118,16 @@ class FakeSpotify:
             "external_urls": {"spotify": "https://open.spotify.com/artist/b"},
             "genres": self.genres,
         }
+        after, limit = float(request.query.get("after", "-inf")), int(request.query.get("limit", "20"))
+        recent = [row for row in self.recent if _milliseconds(row["played_at"]) > after][:limit]
         bodies: dict[str, Any] = {
             "me": self.account,
-            "me/player/recently-played": {"items": self.recent, "next": None, "cursors": None, "limit": 50, "href": ""},
+            "me/player/recently-played": {"items": recent, "next": None, "cursors": None, "limit": 50, "href": ""},
             "me/top/artists": {"items": [artist], "next": None, "offset": 0, "total": 1, "limit": 50, "href": ""},
             "me/top/tracks": {"items": [track("Hyperballad")], "next": None, "offset": 0, "total": 1},
         }
         return web.json_response(bodies[request.match_info["path"].rstrip("/")])
+
+
+def _milliseconds(played_at: str | None) -> float:
+    return datetime.fromisoformat(played_at).timestamp() * 1000 if played_at else 0.0
