@@ -27,13 +27,15 @@ from generator.corpus.piece import GRID, Bar, Piece
 from generator.corpus.shards import Corpus, PieceRef
 from generator.model import checkpoint, tokens
 from generator.model.examples import controls_of, whole
-from generator.model.grammar import Rules
+from generator.model.rules import Rules
 from generator.model.sample import Boldness
 from generator.model.tasks import Request, write
 from generator.model.tokens import Controls, Frame
 from generator.model.train import encoded, sources_of
 from generator.model.transformer import Composer
+from generator.motifs import plan_motifs
 from generator.score import Meter
+from generator.seeds import stream
 
 _ORDERS = (3, 5, 7)
 _QUICK_PIECES, _FULL_PIECES = 8, 40
@@ -306,13 +308,15 @@ def _lead_sheet(piece: Piece) -> tuple[tuple[Bar, ...], int]:
 
 
 def _imitate(model: Composer, piece: Piece, seed: int) -> tuple[tuple[Bar, ...], int]:
-    """A piece of the length, key, metre and controls of another, which the model does not see."""
+    """A piece of the length, key, metre and controls of another, which the model does not see; returns are planned as
+    in every composition."""
     bars = min(len(piece.bars), _BARS)
     shown, _ = _lead_sheet(piece)
     controls = controls_of(replace(piece, bars=shown))
+    motifs = plan_motifs(piece.kind, bars, stream(seed, "motifs"))
     rules = Rules(
         bars, piece.bar_steps, offset=piece.phrase_offset, max_chords=4, max_hold=bars, max_repeats=99, max_rest=bars,
-        max_leap=24,
+        max_leap=24, echo=motifs.echo, copies=motifs.copies,
     )  # fmt: skip
     request = Request(controls, rules, tokens.frame_of(piece.bars, piece.key.tonic))
     (music,) = write(model, request, [seed], Boldness(min_p=0.0))

@@ -10,11 +10,12 @@ from generator.arrange.style import Style
 from generator.brief import Brief, Key
 from generator.corpus.piece import GRID, Bar, GridChord
 from generator.model import tokens
-from generator.model.grammar import Rules
+from generator.model.rules import Rules
 from generator.model.sample import Boldness
 from generator.model.tasks import Request, vary, write
 from generator.model.tokens import Controls, Frame, class_of
 from generator.model.transformer import Composer
+from generator.motifs import plan_motifs
 from generator.plan import MATERIAL_BARS, Plan
 from generator.score import PPQ
 from generator.seeds import stream
@@ -63,7 +64,7 @@ def compose(
     share = 0.25 if _chords_alone(style) else 0.0
     chords = _compose_chords(brief, plan, style, model, seeds, boldness) if share else [{} for _ in seeds]
     on_progress(share)
-    request = _request(brief, plan, style, chords)
+    request = _request(brief, plan, style, chords, seeds)
     bars = request.rules.bars
     end = 0.8 if returns else 1.0
     written = write(model, request, seeds, boldness, on_bar=lambda bar: on_progress(share + (end - share) * bar / bars))
@@ -74,8 +75,10 @@ def compose(
     return leads
 
 
-def _request(brief: Brief, plan: Plan, style: Style, given: Sequence[dict[int, tuple[GridChord, ...]]]) -> Request:
-    """All materials in one go, so that each knows what came before it."""
+def _request(
+    brief: Brief, plan: Plan, style: Style, given: Sequence[dict[int, tuple[GridChord, ...]]], seeds: Sequence[int]
+) -> Request:
+    """All materials in one go, so that each knows what came before it. Every take repeats itself in its own way."""
     key = Key.parse(brief.key)
     bars = MATERIAL_BARS * len(plan.materials)
     frame = Frame(key.tonic, _reference(key, style, brief))
@@ -84,12 +87,13 @@ def _request(brief: Brief, plan: Plan, style: Style, given: Sequence[dict[int, t
         max_chords=style.harmony.chords_per_bar, home=_home(key), resolve=style.harmony.resolve,
         max_hold=style.harmony.max_hold * style.harmony.bars_per_chord,
         low=max(tokens.LOWEST, style.melody.low - frame.reference),
-        high=min(tokens.HIGHEST, style.melody.high - frame.reference),
-        max_leap=style.melody.max_leap, echo=_echo(bars, brief.seed),
+        high=min(tokens.HIGHEST, style.melody.high - frame.reference), max_leap=style.melody.max_leap,
     )  # fmt: skip
-    return Request(
-        _controls(brief, style), rules, frame, rules_of_takes=[replace(rules, given_chords=own) for own in given]
-    )
+    rules_of_takes = []
+    for chords, seed in zip(given, seeds, strict=True):
+        motifs = plan_motifs(style.melody.kind, bars, stream(seed, "motifs"), within=MATERIAL_BARS)
+        rules_of_takes.append(replace(rules, given_chords=chords, echo=motifs.echo, copies=motifs.copies))
+    return Request(_controls(brief, style), rules, frame, rules_of_takes=rules_of_takes)
 
 
 def _controls(brief: Brief, style: Style) -> Controls:
@@ -163,7 +167,7 @@ def _vary(
         own = int(stream(seed, f"variation {name}").integers(0, 2**62))
         bars = lead.materials[name[0]]
         rules = replace(
-            request.rules, bars=len(bars), parts=("melody",), echo={}, given_chords={}, energies={}, home=()
+            request.rules, bars=len(bars), parts=("melody",), echo={}, copies={}, given_chords={}, energies={}, home=()
         )
         asked = vary(Request(request.controls, rules, request.frame, bars), strength, own)
         (music,) = write(model, asked, [own], boldness)
@@ -210,20 +214,6 @@ def _reference(key: Key, style: Style, brief: Brief) -> int:
     """The tonic that puts the melody in the middle of its register, higher when the Brief is bright."""
     middle = (style.melody.low + style.melody.high) / 2 - 7 + 8 * (brief.brightness - 0.5)
     return min(range(24, 96), key=lambda pitch: ((pitch - key.tonic) % 12 != 0, abs(pitch - middle)))
-
-
-def _echo(bars: int, seed: int) -> dict[int, int]:
-    """Bars that repeat an earlier rhythm, so that a tune has motifs: the second half of a phrase answers the first."""
-    rng = stream(seed, "echo")
-    echo = {}
-    for phrase in range(0, bars, MATERIAL_BARS):
-        if rng.random() < 0.8:
-            echo[phrase + 2] = phrase
-        for bar in (4, 5):
-            echo[phrase + bar] = phrase + bar - 4
-        if rng.random() < 0.5:
-            echo[phrase + 6] = phrase + 2
-    return echo
 
 
 def _lead(music: tuple[Bar, ...], frame: Frame, plan: Plan, brief: Brief, style: Style) -> Lead:

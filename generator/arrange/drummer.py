@@ -21,7 +21,7 @@ from generator.brief import Brief, Key
 from generator.corpus.piece import GRID, Bar, Hit
 from generator.errors import GeneratorError
 from generator.model import tokens
-from generator.model.grammar import Rules
+from generator.model.rules import Rules
 from generator.model.sample import Boldness
 from generator.model.tasks import Request, write
 from generator.model.tokens import Controls, Frame, class_of

@@ -181,13 +181,16 @@ def _register(bar: Bar) -> float:
     return sum(pitches) / len(pitches) if pitches else 0.0
 
 
+def chord_complexity(root: int, quality: str, mode: str) -> float:
+    """Of one chord whose root is counted from the tonic: 0, 0.4, 0.6 or 1."""
+    return 0.6 * (quality not in _TRIADS) + 0.4 * (not _INSIDE[mode, root, quality])
+
+
 def _complexity(bars: Sequence[Bar], key: Key) -> float:
     chords = [chord for bar in bars for chord in bar.chords]
     if not chords:
         return 0.0
-    rich = sum(chord.quality not in _TRIADS for chord in chords)
-    outside = sum(not _INSIDE[key.mode, (chord.root - key.tonic) % 12, chord.quality] for chord in chords)
-    return (0.6 * rich + 0.4 * outside) / len(chords)
+    return sum(chord_complexity((c.root - key.tonic) % 12, c.quality, key.mode) for c in chords) / len(chords)
 
 
 def _scaled(values: Sequence[float]) -> list[float]:

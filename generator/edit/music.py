@@ -19,7 +19,7 @@ from generator.edit.lead import bars_at, bars_of, chords_of, outline_of, plan_of
 from generator.edit.shape import open_gap
 from generator.errors import EditError
 from generator.model import tasks
-from generator.model.grammar import Rules
+from generator.model.rules import Rules
 from generator.model.tasks import Request, write
 from generator.model.tokens import METERS, Controls, frame_of
 from generator.model.transformer import Composer

@@ -6,13 +6,13 @@ mask in a state. The sampler multiplies the mask in; the model cannot write a ba
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
 from generator.corpus.piece import DRUMS, GRID, GridChord
+from generator.model.rules import Harmony, Rhythm, Rules
 from generator.model.tokens import (
     DURATIONS,
     EOS,
@@ -37,70 +37,6 @@ POS0, PITCH0, ROOT0, QUAL0, DUR0, HIT0, VEL0, SHIFT0, MARK0 = (
 DOMINANTS = {"7", "9", "13", "7sus4"}
 _POSITIONS = np.array(POSITIONS)
 _DURATIONS = np.array(DURATIONS)
-Rhythm = tuple[tuple[int, int], ...]
-"""(pos, dur) of the notes of a bar, in grid steps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the music must obey. Positions and durations are in grid steps, pitches in semitones from the reference.
-
-    Attributes:
-        bars: how many bars the music has.
-        bar_steps: grid steps of a bar.
-        parts: what is written, in the order of `corpus.piece.PARTS`.
-        lyrics: whether melody notes carry marks.
-        written: the bars to write, counted from 0; all of them when empty.
-        offset: bars before the first full phrase.
-        closing: True when the last bar ends the piece; otherwise the count-down stays at "many".
-        roles, energies: section role and energy class (0 … 3) by bar; a bar without one does not say it.
-        max_chords: chords in one bar, at most.
-        qualities: the chord qualities to choose from.
-        low, high: range of the melody.
-        ranges: range of other parts, where it matters.
-        max_voices: notes of one part that begin together, at most.
-        max_leap: largest melodic interval, semitones.
-        max_repeats: strokes of one pitch in a row.
-        max_hold: bars that may begin with the same chord before it has to change.
-        max_rest: bars in a row without a melody note.
-        home: qualities of the tonic chord that opens the music; empty for any opening.
-        resolve: True when a dominant has to go on to a chord it leads to.
-        given_chords: bar -> its chords, roots relative to the tonic; these are copied, not sampled.
-        echo: bar -> earlier written bar whose melodic rhythm it repeats.
-        rhythms: bar -> the melodic rhythm it has.
-        sung: bar -> the marks of its syllables; the bar gets exactly that many melody notes.
-    """
-
-    bars: int
-    bar_steps: int
-    parts: tuple[str, ...] = ("chords", "melody")
-    lyrics: bool = False
-    written: tuple[int, ...] = ()
-    offset: int = 0
-    closing: bool = True
-    roles: Mapping[int, str] = field(default_factory=dict)
-    energies: Mapping[int, int] = field(default_factory=dict)
-    max_chords: int = 2
-    qualities: tuple[str, ...] = QUALITIES
-    low: int = LOWEST
-    high: int = HIGHEST
-    ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    max_voices: int = 5
-    max_leap: int = 12
-    max_repeats: int = 3
-    max_hold: int = 2
-    max_rest: int = 1
-    home: tuple[str, ...] = ()
-    resolve: bool = False
-    given_chords: Mapping[int, tuple[GridChord, ...]] = field(default_factory=dict)
-    echo: Mapping[int, int] = field(default_factory=dict)
-    rhythms: Mapping[int, Rhythm] = field(default_factory=dict)
-    sung: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        """The bars to write."""
-        return self.written or tuple(range(self.bars))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +47,8 @@ class State:
     Of the current block: `pos` and `token` are the last onset and the last thing that began there, `count` how many
     began there (chords: in the bar). `busy` is when the melody is free again, in steps from the start of the bar;
     `held` counts bars on the same chord; `roots` are the first roots of the bars; `repeats` counts strokes of the
-    last pitch; `rhythms` holds the melodic rhythm of every finished bar.
+    last pitch; `rhythms`, `tunes` and `harmonies` hold the melodic rhythm, the pitches and the chords (pos, root,
+    quality) of every finished bar, `rhythm`, `tune` and `harmony` those of this one.
     """
 
     expects: str = "bar"
@@ -128,7 +65,11 @@ class State:
     repeats: int = 0
     busy: int = 0
     rhythm: Rhythm = ()
+    tune: tuple[int, ...] = ()
+    harmony: Harmony = ()
     rhythms: tuple[tuple[int, Rhythm], ...] = ()
+    tunes: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    harmonies: tuple[tuple[int, Harmony], ...] = ()
 
 
 def start() -> State:
@@ -140,7 +81,8 @@ def current(state: State, rules: Rules) -> int:
     return rules.order[min(state.done, len(rules.order) - 1)]
 
 
-def _part(state: State, rules: Rules) -> str:
+def part_of(state: State, rules: Rules) -> str:
+    """The part whose block is open, empty before the first of a bar."""
     return rules.parts[state.parts - 1] if state.parts else ""
 
 
@@ -168,12 +110,13 @@ def advance(state: State, token: int, rules: Rules) -> State:  # noqa: C901, PLR
             return replace(state, expects="qual", root=int(value))
         case "qual":
             return _after_chord(state, QUALITIES.index(value))
-        case "pitch" if _part(state, rules) == "melody":
+        case "pitch" if part_of(state, rules) == "melody":
             repeats = state.repeats + 1 if int(value) == state.last_pitch else 1
-            return replace(state, expects="dur", last_pitch=int(value), repeats=repeats)
+            tune = (*state.tune, int(value))
+            return replace(state, expects="dur", last_pitch=int(value), repeats=repeats, tune=tune)
         case "pitch":
             return replace(state, expects="dur", token=token, count=state.count + 1)
-        case "dur" if _part(state, rules) == "melody":
+        case "dur" if part_of(state, rules) == "melody":
             rhythm = (*state.rhythm, (state.pos, int(value)))
             expects = "mark" if rules.lyrics else "onset"
             return replace(state, expects=expects, busy=state.pos + int(value), rhythm=rhythm)
@@ -201,7 +144,11 @@ def _barline(state: State, rules: Rules) -> State:
         last_pitch=state.last_pitch if adjoining else None,
         last_chord=state.last_chord if adjoining else None,
         rhythm=(),
+        tune=(),
+        harmony=(),
         rhythms=(*state.rhythms, (index, state.rhythm)),
+        tunes=(*state.tunes, (index, state.tune)),
+        harmonies=(*state.harmonies, (index, state.harmony)),
     )
 
 
@@ -213,7 +160,7 @@ def _after_head(state: State, rules: Rules, stage: str) -> str:
 
 
 def _at(state: State, pos: int, rules: Rules) -> State:
-    part = _part(state, rules)
+    part = part_of(state, rules)
     if part == "chords":
         return replace(state, expects="root", pos=pos)
     return replace(state, expects="hit" if part == "drums" else "pitch", pos=pos, token=-1, count=0)
@@ -229,6 +176,7 @@ def _after_chord(state: State, quality: int) -> State:
         last_chord=chord,
         held=state.held + 1 if same else 1,
         roots=(*state.roots, state.root) if state.count == 0 else state.roots,
+        harmony=(*state.harmony, (state.pos, state.root, quality)),
     )
 
 
@@ -238,7 +186,7 @@ def _after_chord(state: State, quality: int) -> State:
 def allowed(state: State, rules: Rules) -> np.ndarray:
     """Boolean mask over the vocabulary; at least one token is always allowed before "done"."""
     mask = np.zeros(len(VOCABULARY), dtype=bool)
-    part = _part(state, rules)
+    part = part_of(state, rules)
     if state.expects in _SPANS:
         first, count = _SPANS[state.expects]
         mask[first : first + count] = True
@@ -283,15 +231,24 @@ def end_token(state: State, rules: Rules) -> int:
     return EOS
 
 
+def _chords(state: State, rules: Rules) -> tuple[GridChord, ...] | None:
+    """The chords that this bar must have: given ones, or those of the bar that comes back in it."""
+    index = current(state, rules)
+    if index in rules.given_chords:
+        return rules.given_chords[index]
+    source = dict(state.harmonies).get(rules.copies.get(index, -1))
+    return tuple(GridChord(pos, root, QUALITIES[quality]) for pos, root, quality in source) if source else None
+
+
 def _given(state: State, rules: Rules) -> GridChord | None:
-    chords = rules.given_chords.get(current(state, rules), ())
+    chords = _chords(state, rules) or ()
     return chords[state.count] if state.count < len(chords) else None
 
 
 def _allow_chord(mask: np.ndarray, state: State, rules: Rules) -> None:
     """The next chord's place, or the end of the chords. Chords stand on beats and the first one on the barline."""
     end = end_token(state, rules)
-    if current(state, rules) in rules.given_chords:
+    if _chords(state, rules) is not None:
         chord = _given(state, rules)
         mask[end if chord is None else ID[f"pos={chord.pos}"]] = True
         return
@@ -354,8 +311,8 @@ def _fixed_rhythm(state: State, rules: Rules) -> Rhythm | None:
     """The rhythm this bar must have, as far as an earlier bar's last note leaves room for it."""
     index = current(state, rules)
     rhythm = rules.rhythms.get(index)
-    if rhythm is None and index in rules.echo:
-        rhythm = dict(state.rhythms).get(rules.echo[index])
+    if rhythm is None:
+        rhythm = dict(state.rhythms).get(rules.copies.get(index, rules.echo.get(index, -1)))
     if rhythm is None:
         return None
     return tuple(pair for pair in rhythm if pair[0] >= state.busy or state.rhythm) or None
@@ -403,12 +360,23 @@ def _allow_note(mask: np.ndarray, state: State, rules: Rules) -> None:
 def _allow_pitch(mask: np.ndarray, state: State, rules: Rules) -> None:
     """The register, within a leap of the last note, which may not be struck for ever."""
     low, high, last = rules.low, rules.high, state.last_pitch
+    returning = _returning_pitch(state, rules)
+    if returning is not None:
+        mask[PITCH0 + returning - LOWEST] = True
+        return
     if last is not None:
         low = min(max(low, last - rules.max_leap), high)
         high = max(min(high, last + rules.max_leap), low)
     mask[PITCH0 + low - LOWEST : PITCH0 + high - LOWEST + 1] = True
     if last is not None and state.repeats >= rules.max_repeats and high > low:
         mask[PITCH0 + last - LOWEST] = False
+
+
+def _returning_pitch(state: State, rules: Rules) -> int | None:
+    """The pitch of the bar that comes back, where it had a note in this place."""
+    source = rules.copies.get(current(state, rules), -1)
+    rhythm, tune = dict(state.rhythms).get(source, ()), dict(state.tunes).get(source, ())
+    return next((pitch for (pos, _), pitch in zip(rhythm, tune, strict=True) if pos == state.pos), None)
 
 
 def _resting_too_long(state: State, rules: Rules) -> bool:
@@ -418,7 +386,7 @@ def _resting_too_long(state: State, rules: Rules) -> bool:
 
 def _allow_duration(mask: np.ndarray, state: State, rules: Rules) -> None:
     index = current(state, rules)
-    melody = _part(state, rules) == "melody"
+    melody = part_of(state, rules) == "melody"
     room = _room(state, rules) * rules.bar_steps - state.pos
     fixed = _fixed_rhythm(state, rules) if melody and index not in rules.sung else None
     for pos, duration in fixed or ():
@@ -461,7 +429,7 @@ def _allow_mark(mask: np.ndarray, state: State, rules: Rules) -> None:
 
 def _allow_more(mask: np.ndarray, state: State, rules: Rules) -> None:
     """Parts of many voices and drums: one more note at this onset, a later onset, or the end of the block."""
-    part = _part(state, rules)
+    part = part_of(state, rules)
     mask[end_token(state, rules)] = True
     later = (state.pos < _POSITIONS) & (rules.bar_steps > _POSITIONS)
     mask[POS0 : POS0 + len(POSITIONS)] = later

@@ -8,13 +8,14 @@ the logits away from it. A search prunes takes every few bars by a score the cal
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from generator.model import grammar, tokens
-from generator.model.grammar import Rules, State
+from generator.model import grammar, steering, tokens
+from generator.model.grammar import State
+from generator.model.rules import Rules
 from generator.model.transformer import Cache, Composer
 from generator.seeds import stream
 
@@ -61,6 +62,7 @@ class _Take:
     state: State
     rules: Rules
     rng: np.random.Generator
+    gauge: steering.Gauge = field(default_factory=steering.Gauge)
 
 
 @torch.inference_mode()
@@ -71,12 +73,14 @@ def sample(
     seeds: Sequence[int],
     boldness: Boldness = Boldness(),
     *,
+    aim: steering.Aim | None = None,
     search: Search | None = None,
     on_bar: Callable[[int], None] = lambda _bar: None,
 ) -> list[list[int]]:
     """Write one sequence for each seed under its own rules (takes may hold different things fixed).
 
     Args:
+        aim: what density and complexity to keep to.
         on_bar: called with the number of bars that every take has finished, to show progress.
 
     Returns:
@@ -101,7 +105,7 @@ def sample(
             reader.keep(kept)
             logits, pruned, waiting = logits[kept], takes[0].state.done, [False] * len(takes)
         chosen = [
-            tokens.PAD if waits else _step(take, row, boldness)
+            tokens.PAD if waits else _step(take, row, boldness, aim)
             for take, row, waits in zip(takes, logits, waiting, strict=True)
         ]
         slowest = min(take.state.done for take in takes)
@@ -125,9 +129,9 @@ def _prune(takes: list[_Take], search: Search, seeds: Sequence[int]) -> list[int
     order = sorted(range(len(takes)), key=lambda index: (-scores[index], index))
     survivors = order[: (len(takes) + 1) // 2]
     kept = [survivors[place % len(survivors)] for place in range(len(takes))]
-    before = [(list(takes[index].row), takes[index].state, takes[index].rules) for index in kept]
-    for take, seed, (row, state, rules) in zip(takes, seeds, before, strict=True):
-        take.row, take.state, take.rules = row, state, rules
+    before = [(list(takes[i].row), takes[i].state, takes[i].rules, takes[i].gauge) for i in kept]
+    for take, seed, (row, state, rules, gauge) in zip(takes, seeds, before, strict=True):
+        take.row, take.state, take.rules, take.gauge = row, state, rules, gauge
         take.rng = stream(seed, f"sample from bar {state.done}")
     return kept
 
@@ -175,12 +179,16 @@ class _Reader:
             cache.lengths = cache.lengths[index]
 
 
-def _step(take: _Take, logits: np.ndarray, boldness: Boldness) -> int:
+def _step(take: _Take, logits: np.ndarray, boldness: Boldness, aim: steering.Aim | None) -> int:
     """Choose one token and move on; finished takes idle on PAD."""
     if take.state.expects == "done":
         return tokens.PAD
     mask = grammar.allowed(take.state, take.rules)
+    if aim is not None:
+        logits = steering.lean(logits, take.state, take.rules, take.gauge, aim)
     token = choose(logits, mask, boldness, take.rng)
+    if aim is not None:
+        take.gauge = steering.count(take.gauge, take.state, token, take.rules, aim)
     take.state = grammar.advance(take.state, token, take.rules)
     take.row.append(token)
     return token

@@ -18,8 +18,10 @@ from dataclasses import dataclass, field, replace
 from generator.corpus.piece import PARTS, Bar
 from generator.errors import GeneratorError
 from generator.model import tokens
-from generator.model.grammar import Rules, capacity
+from generator.model.grammar import capacity
+from generator.model.rules import Rules
 from generator.model.sample import Boldness, Prompt, Search, sample
+from generator.model.steering import aim_of
 from generator.model.tokens import Controls, Frame
 from generator.model.transformer import Composer
 from generator.seeds import stream
@@ -75,7 +77,9 @@ def write(
     own = list(request.rules_of_takes) or [rules] * len(seeds)
     hook = None if search is None else Search(lambda rows: search([_finished(row, request.frame) for row in rows]))
     try:
-        rows = sample(model, prompt, own, seeds, boldness, search=hook, on_bar=on_bar)
+        rows = sample(
+            model, prompt, own, seeds, boldness, aim=aim_of(request.controls), search=hook, on_bar=on_bar
+        )  # fmt: skip
     except ValueError as error:
         raise GeneratorError(f"The composer cannot write this: {error}.") from error
     return [_merge(request, tokens.decode(row, request.frame)) for row in rows]
@@ -156,7 +160,7 @@ def vary(request: Request, strength: float, seed: int) -> Request:
         bar: tuple((note.pos, tokens.nearest_duration(note.dur)) for note in request.bars[bar].melody) for bar in chosen
     }
     held: Mapping[int, tuple[tuple[int, int], ...]] = {bar: rhythm for bar, rhythm in rhythms.items() if rhythm}
-    return replace(request, rules=replace(request.rules, written=tuple(chosen), rhythms=held, echo={}))
+    return replace(request, rules=replace(request.rules, written=tuple(chosen), rhythms=held, echo={}, copies={}))
 
 
 def extend(request: Request, bars: int) -> Request:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from generator.corpus.piece import Bar, GridChord, GridNote
 from generator.errors import GeneratorError
 from generator.model import tasks, tokens
-from generator.model.grammar import Rules
+from generator.model.rules import Rules
 from generator.model.tasks import Request, write
 from generator.model.tokens import Controls, Frame
 from generator.model.transformer import Composer, Config

@@ -1,0 +1,153 @@
+"""Which bars come back: people repeat bars and rhythms far more than a model left alone does.
+
+Bar by bar a melody goes through three states: something new, an earlier rhythm with other notes, an earlier bar note
+for note. How often each follows which, and how far back it reaches when a return begins, is counted for every kind of
+writing in the corpus (`python -m generator.motifs CORPUS` writes `data/motifs.json`); a return that goes on takes the
+next bar of what it repeats.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from generator.corpus.piece import Bar
+from generator.corpus.shards import open_corpus
+
+STATES = ("new", "rhythm", "bar")
+LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+KINDS = ("song", "jazz", "hymn", "lied")
+"""Those with enough melodies; the others repeat as songs do."""
+_BARS = 32  # of each piece
+_DATA = "data/motifs.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Motifs:
+    """Bars that come back: `copies` note for note, `echo` in rhythm only; bar -> the earlier bar, from 0."""
+
+    copies: Mapping[int, int]
+    echo: Mapping[int, int]
+
+
+def plan_motifs(kind: str, bars: int, rng: np.random.Generator, *, within: int = 0) -> Motifs:
+    """Draw the returns of a melody of `bars` bars; they stay inside stretches of `within` bars (0: anywhere)."""
+    table = _table()[kind if kind in KINDS else "song"]
+    within = within or bars
+    copies: dict[int, int] = {}
+    echo: dict[int, int] = {}
+    state, source, begun = "new", -1, 0
+    for bar in range(bars):
+        first = bar - bar % within
+        if bar == first:
+            state = "new"
+            continue
+        following = _next(table, state, rng)
+        if following == state != "new" and source + 1 < begun:
+            source += 1
+        else:
+            if following == state:  # what has just come back does not come back at once
+                following = _next(table, "new", rng)
+            source, begun = _begin(table["lags"].get(following), bar - first, bar, rng), bar
+        state = following if source >= 0 else "new"
+        if state == "bar":
+            copies[bar] = copies.get(source, source)
+        elif state == "rhythm":
+            echo[bar] = source
+    return Motifs(copies, echo)
+
+
+def _next(table: Mapping[str, Any], state: str, rng: np.random.Generator) -> str:
+    shares = np.array(table["next"][state])
+    return str(rng.choice(STATES, p=shares / shares.sum()))
+
+
+def _begin(shares: Sequence[float] | None, reach: int, bar: int, rng: np.random.Generator) -> int:
+    """The bar that a return begins with; -1 when none lies within `reach` bars, or nothing returns."""
+    draw = rng.random()
+    if shares is None:
+        return -1
+    weights = np.array([share if lag <= reach else 0.0 for lag, share in zip(LAGS, shares, strict=True)])
+    if weights.sum() == 0:
+        return -1
+    return bar - LAGS[int(np.searchsorted(np.cumsum(weights), draw * weights.sum(), side="right"))]
+
+
+@cache
+def _table() -> dict[str, Any]:
+    text = files(__package__).joinpath(_DATA).read_text("utf-8")
+    kinds: dict[str, Any] = json.loads(text)["kinds"]
+    return kinds
+
+
+# ---- counting ---------------------------------------------------------------------------------------------------
+
+
+def _returns(bars: Sequence[Bar]) -> list[tuple[str, int, bool]]:
+    """Of each bar with melody after the first: its state, how far back its source lies, whether a return goes on."""
+    tunes = [tuple((note.pos, note.dur, note.pitch) for note in bar.melody) for bar in bars]
+    rhythms = [tuple((pos, dur) for pos, dur, _ in tune) for tune in tunes]
+    found: list[tuple[str, int, bool]] = []
+    state, source = "new", -1
+    for bar in range(1, len(bars)):
+        if not tunes[bar]:
+            continue
+        for name, forms in (("bar", tunes), ("rhythm", rhythms)):
+            earlier = [index for index in range(bar) if forms[index] == forms[bar]]
+            if earlier:
+                goes_on = state == name and source + 1 in earlier
+                source = source + 1 if goes_on else earlier[-1]
+                state = name
+                found.append((name, bar - source, goes_on))
+                break
+        else:
+            state, source = "new", -1
+            found.append((state, 0, False))
+    return found
+
+
+def count_returns(folder: Path) -> dict[str, Any]:
+    """The table of a built corpus: its training pieces, kind by kind."""
+    corpus = open_corpus(folder)
+    follows = {kind: {state: Counter[str]() for state in STATES} for kind in KINDS}
+    lags = {kind: {state: Counter[int]() for state in STATES[1:]} for kind in KINDS}
+    for ref in corpus.refs:
+        if ref.split != "train" or ref.kind not in KINDS or "melody" not in ref.parts:
+            continue
+        before = "new"
+        for state, lag, goes_on in _returns(corpus.load(ref).bars[:_BARS]):
+            follows[ref.kind][before][state] += 1
+            if state != "new" and not goes_on:
+                nearest = min(LAGS, key=lambda one: (abs(one - lag), one))
+                lags[ref.kind][state][nearest] += 1
+            before = state
+    kinds = {
+        kind: {
+            "next": {state: _shares(follows[kind][state], STATES) for state in STATES},
+            "lags": {state: _shares(lags[kind][state], LAGS) for state in STATES[1:]},
+        }
+        for kind in KINDS
+    }
+    return {
+        "what": "how often bars and rhythms of melodies return, counted in the training pieces of the corpus",
+        "states": STATES, "lags": LAGS, "bars_of_each_piece": _BARS, "kinds": kinds,
+    }  # fmt: skip
+
+
+def _shares(counts: Mapping[Any, int], keys: Sequence[Any]) -> list[float]:
+    total = sum(counts[key] for key in keys)
+    return [round(counts[key] / total, 4) if total else 1 / len(keys) for key in keys]
+
+
+if __name__ == "__main__":
+    table = json.dumps(count_returns(Path(sys.argv[1])), indent=1) + "\n"
+    (Path(__file__).parent / _DATA).write_text(table, encoding="utf-8")

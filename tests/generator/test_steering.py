@@ -1,0 +1,82 @@
+"""What is asked is what comes: density and complexity by a thermostat, returns by a plan; no model needs to be good."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from generator.brief import Key
+from generator.corpus.features import piece_features
+from generator.corpus.piece import Piece
+from generator.model import tokens
+from generator.model.rules import Rules
+from generator.model.tasks import Request, write
+from generator.model.tokens import Controls, Frame
+from generator.model.transformer import Composer, Config
+from generator.motifs import KINDS, plan_motifs
+from generator.score import Meter
+
+
+@pytest.fixture(scope="module")
+def untrained() -> Composer:
+    torch.manual_seed(3)
+    return Composer(Config(len(tokens.VOCABULARY), context=1536, width=32, layers=1, heads=2, hidden=64)).eval()
+
+
+def _measured(model: Composer, seed: int, **wishes):
+    controls = Controls("major", "4/4", kind="song", **wishes)
+    rules = Rules(bars=16, bar_steps=48, max_chords=2, max_hold=16, max_repeats=16, max_rest=16)
+    (bars,) = write(model, Request(controls, rules, Frame(0, 60)), [seed])
+    return piece_features(Piece("", "song", "", "", "", "", Key(0, "major"), Meter(4, 4), bars))
+
+
+def test_density_comes_as_asked_even_from_a_model_that_has_learned_nothing(untrained):
+    got = [np.mean([_measured(untrained, seed, density=c).density for seed in range(3)]) for c in (1, 4, 7)]
+    assert [tokens.class_of(value, tokens.DENSITY_EDGES) for value in got] == pytest.approx([1, 4, 7], abs=1)
+    assert got == sorted(got)
+
+
+def test_complexity_comes_as_asked(untrained):
+    plain, rich = (
+        float(np.mean([_measured(untrained, seed, complexity=asked).complexity for seed in range(3)]))
+        for asked in (0, 5)
+    )
+    assert plain < 0.12
+    assert rich > 0.5
+
+
+def test_what_is_left_open_is_left_to_the_model(untrained):
+    assert _measured(untrained, 1) == _measured(untrained, 1)
+    assert _measured(untrained, 1) != _measured(untrained, 1, density=0)
+
+
+def test_a_bar_that_comes_back_comes_back_note_for_note(untrained):
+    controls = Controls("major", "4/4", kind="song", density=5)
+    rules = Rules(bars=8, bar_steps=48, copies={4: 0, 5: 1}, echo={6: 2})
+    for bars in write(untrained, Request(controls, rules, Frame(0, 60)), range(4)):
+        for bar, source in rules.copies.items():
+            assert bars[bar].chords == bars[source].chords
+            started = {note.pos for note in bars[bar].melody}
+            kept = [note for note in bars[source].melody if note.pos in started]
+            assert [(note.pos, note.pitch) for note in bars[bar].melody] == [(note.pos, note.pitch) for note in kept]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "chart"])
+def test_returns_lie_before_and_inside_their_stretch(kind):
+    returning = 0
+    for seed in range(40):
+        motifs = plan_motifs(kind, 32, np.random.default_rng(seed), within=8)
+        assert not set(motifs.copies) & set(motifs.echo)
+        for bar, source in (*motifs.copies.items(), *motifs.echo.items()):
+            assert bar - bar % 8 <= source < bar
+        returning += len(motifs.copies) + len(motifs.echo)
+        assert motifs == plan_motifs(kind, 32, np.random.default_rng(seed), within=8)
+    assert 0.2 < returning / (40 * 32) < 0.8
+
+
+def test_songs_repeat_themselves_more_than_lieder():
+    def share(kind: str) -> float:
+        return sum(len(plan_motifs(kind, 32, np.random.default_rng(seed)).copies) for seed in range(60)) / 60 / 32
+
+    assert share("song") > 1.3 * share("lied")
