@@ -1,7 +1,7 @@
 """Words for kinds of music: what each of our styles is like, and how foreign genres map onto them.
 
-Our own tables, written from general musical knowledge (tempo ranges and character of genres are facts). Genres
-that are not here are listed as unknown, never guessed.
+Our own tables, written from general musical knowledge (tempo ranges and character of genres are facts); a genre that
+they lack counts as its parent, which `genre_parents.toml` names. Others are listed as unknown, never guessed.
 """
 
 from __future__ import annotations
@@ -85,6 +85,9 @@ GENRES: dict[str, dict[str, float]] = {
     "retrowave": {"synthwave": 1}, "outrun": {"synthwave": 1}, "vaporwave": {"synthwave": .5, "lofi": .5}, "synth": {"synthwave": 1}, "new wave": {"synthwave": .6, "rock": .4},
     "afrobeat": {"funk": 1}, "p funk": {"funk": 1}, "groove": {"funk": 1},
     "bossa nova": {"bossa": 1}, "samba": {"bossa": 1}, "mpb": {"bossa": 1}, "latin": {"bossa": .6, "pop": .4},
+    "breakbeat": {"house": .6, "hiphop": .4}, "hardcore": {"house": 1}, "eurodance": {"house": .6, "pop": .4}, "electronica": {"ambient": .5, "house": .5}, "electronic dance music": {"house": 1},
+    "berlin school": {"ambient": .6, "synthwave": .4}, "glitch": {"ambient": .6, "lofi": .4}, "electroacoustic": {"ambient": .8, "classical": .2}, "sound art": {"ambient": 1},
+    "chiptune": {"synthwave": .7, "pop": .3}, "dark wave": {"synthwave": .6, "rock": .4}, "ethereal wave": {"ambient": .6, "rock": .4}, "industrial": {"rock": .6, "house": .4}, "rock and roll": {"rock": .8, "blues": .2},
     "delta blues": {"blues": 1}, "chicago blues": {"blues": 1}, "blues rock": {"blues": .6, "rock": .4},
 }
 # fmt: on
@@ -106,6 +109,13 @@ def _artists() -> Mapping[str, tuple[str, ...]]:
     return found
 
 
+@cache
+def _parents() -> Mapping[str, str]:
+    """Genre -> a genre of GENRES that it is a kind of."""
+    table = tomllib.loads(files(__package__).joinpath("genre_parents.toml").read_text("utf-8"))
+    return {normalise(kind): normalise(parent) for parent, kinds in table.items() for kind in kinds}
+
+
 def genres_of_artist(artist: str) -> tuple[str, ...]:
     """The genres of an artist in our table; empty when we do not know them."""
     return _artists().get(normalise(artist), ())
@@ -115,7 +125,8 @@ def styles_of_genre(genre: str) -> dict[str, float] | None:
     """Our styles for a genre; the longest known ending counts ("melodic deep house" is deep house). None if unknown."""
     words = normalise(genre).split()
     for start in range(len(words)):
-        found = GENRES.get(" ".join(words[start:]))
+        name = " ".join(words[start:])
+        found = GENRES.get(_parents().get(name, name))
         if found is not None:
             return found
     return None

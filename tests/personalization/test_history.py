@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tomllib
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from personalization.genres import GENRES, normalise, styles_of_genre
 from personalization.listens import HistoryError, Listen, Source, counts_as_play
 from personalization.profile import ArtistPlays, summarise_plays
 from personalization.sources.exports import Export
 from personalization.sources.records import records
 
-SAMPLE = Path(__file__).parents[1] / "data" / "sample_history" / "Streaming_History_Audio_2025-2026_0.json"
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "tests" / "data" / "sample_history" / "Streaming_History_Audio_2025-2026_0.json"
 
 
 def _read(path: Path) -> tuple[Export, list[Listen]]:
@@ -257,6 +260,20 @@ def test_plays_become_styles_and_the_unknown_is_listed():
     assert heard.top_artists["lofi"] == ("Nujabes",)
     assert set(heard.unknown) == {"Nobody We Know", "wonky genre"}
     assert (heard.placed_plays, heard.all_plays) == (45, 52)
+
+
+def test_a_genre_counts_as_its_parent_and_a_foreign_one_stays_unknown():
+    assert styles_of_genre("Britpop") == styles_of_genre("alternative rock")
+    assert styles_of_genre("happy hardcore") == {"house": 1}
+    assert styles_of_genre("Chicago gabber") == {"house": 1}
+    for foreign in ("reggae", "highlife", "soukous", "gagaku"):
+        assert styles_of_genre(foreign) is None
+    table = tomllib.loads((ROOT / "personalization" / "genre_parents.toml").read_text("utf-8"))
+    assert all(normalise(parent) in GENRES for parent in table)
+    kinds = [normalise(kind) for named in table.values() for kind in named]
+    assert len(kinds) == len(set(kinds))
+    assert not set(kinds) & GENRES.keys()
+    assert all(sum(styles.values()) == pytest.approx(1) for styles in GENRES.values())
 
 
 _CSV_HEADERS = ("uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid", _APPLE.strip(), "a,b,c,d", "")
