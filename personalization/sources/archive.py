@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TextIO
 
@@ -23,11 +24,11 @@ _TEXT = (".json", ".jsonl", ".csv")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text file of an export. `before` is the share of the whole export that lies before it, 0 … 1."""
+    """A text file of an export; `done` says what share of the whole export is read, 0 … 1, while it is open."""
 
     name: str
     text: TextIO
-    before: float = 0.0
+    done: Callable[[], float]
 
 
 def documents(path: Path) -> Iterator[Document]:
@@ -45,10 +46,11 @@ def documents(path: Path) -> Iterator[Document]:
             return
         if path.suffix.lower() == ".zip":
             raise HistoryError(f"{path.name} is broken or not a zip archive; download it again.")
-        if path.stat().st_size > MAX_FILE_BYTES:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
             raise HistoryError(f"{path.name} is larger than {MAX_FILE_BYTES // 2**20} MB; send its parts or the zip.")
         with path.open("rb") as stream:
-            yield Document(path.name, _text(stream))
+            yield Document(path.name, _text(stream), lambda: stream.tell() / max(1, size))
 
 
 @contextmanager
@@ -75,15 +77,20 @@ def _entries(name: str, archive: zipfile.ZipFile, *, nested: bool) -> Iterator[D
         raise HistoryError(f"{name} unpacks to more than I accept; send the history files alone.")
     if any(_is_bomb(entry, MAX_FILE_BYTES) for entry in entries) or any(_is_bomb(e, MAX_INNER_BYTES) for e in inner):
         raise HistoryError(f"{name} holds a file that unpacks to an unreasonable size.")
-    done = 0
+    before = 0
     for entry in entries:
         # The stream ends at the declared size, so that a size that lies is harmless.
         with archive.open(entry) as stream:
-            yield Document(PurePosixPath(entry.filename).name, _text(stream), done / max(1, total))
-        done += entry.file_size
+            share = partial(_share, stream, before, max(1, total))
+            yield Document(PurePosixPath(entry.filename).name, _text(stream), share)
+        before += entry.file_size
     for entry in inner:
         with zipfile.ZipFile(io.BytesIO(archive.read(entry))) as within:
             yield from _entries(PurePosixPath(entry.filename).name, within, nested=True)
+
+
+def _share(stream: IO[bytes], before: int, total: int) -> float:
+    return (before + stream.tell()) / total
 
 
 def _apples(filename: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from personalization.listens import HistoryError, Listen
@@ -30,10 +30,9 @@ class Export:
         """Records that are no plays, by reason."""
         self.notes: list[str] = []
         """Sentences for whoever sent it."""
-        self.fraction = 0.0
-        """How much is read, 0 … 1."""
         self._path = path
         self._wrong: str | None = None
+        self._done: Callable[[], float] = lambda: 0.0
 
     def __iter__(self) -> Iterator[Listen]:
         """Raises:
@@ -42,7 +41,7 @@ class Export:
         damage: list[HistoryError] = []
         try:
             for document in documents(self._path):
-                self.fraction = document.before
+                self._done = document.done
                 try:
                     with readable(document.name):
                         yield from self._plays(document)
@@ -50,10 +49,15 @@ class Export:
                     damage.append(error)
         except HistoryError as error:  # the archive itself
             damage.append(error)
-        self.fraction = 1.0
+        self._done = lambda: 1.0
         if not self.packages:
             raise damage[0] if damage else HistoryError(self._nothing())
         self.notes += [str(error) for error in damage]
+
+    @property
+    def fraction(self) -> float:
+        """How much is read, 0 … 1."""
+        return self._done()
 
     @property
     def package(self) -> str:

@@ -76,6 +76,21 @@ def test_a_zip_is_read_from_the_stream(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_progress_rises_within_one_large_file(tmp_path, packed):
+    text = json.dumps([_row(ts=f"2025-01-{1 + n % 28:02}T{n % 24:02}:00:00Z") for n in range(4000)], indent=2)
+    path = _write(tmp_path / "h.json", text)
+    if packed:
+        with zipfile.ZipFile(tmp_path / "h.zip", "w", zipfile.ZIP_STORED) as archive:
+            archive.write(path, "h.json")
+        path = tmp_path / "h.zip"
+    export = Export(path)
+    shares = [export.fraction for _ in export]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.5 < shares[-1] <= 1
+    assert len(set(shares)) >= 4
+
+
 def test_listenbrainz_lines_with_tags(tmp_path):
     lines = "\n".join(json.dumps(_listen(listened_at=1763661731 + i * 200)) for i in range(3))
     export, listens = _read(_write(tmp_path / "11.jsonl", lines + "\n"))
