@@ -167,7 +167,7 @@ def _obedience(model: Composer, _corpus: Corpus, *, quick: bool) -> tuple[list[R
             "meter": str(rng.choice(tokens.METERS[:4], p=[0.5, 0.2, 0.15, 0.15])),
             "kind": str(rng.choice(["song", "jazz", "lied"])),
         }
-        for _ in range(40 if quick else 200)
+        for _ in range(40 if quick else 120)
     ]
     rows = []
     for guidance in (1.0, 1.5):
@@ -319,7 +319,7 @@ def _imitate(model: Composer, piece: Piece, seed: int) -> tuple[tuple[Bar, ...],
         max_leap=24, echo=motifs.echo, copies=motifs.copies,
     )  # fmt: skip
     request = Request(controls, rules, tokens.frame_of(piece.bars, piece.key.tonic))
-    (music,) = write(model, request, [seed], Boldness(min_p=0.0))
+    (music,) = write(model, request, [seed], Boldness(min_p=0.02))
     return music, piece.bar_steps
 
 

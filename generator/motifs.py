@@ -28,6 +28,7 @@ LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 KINDS = ("song", "jazz", "hymn", "lied")
 """Those with enough melodies; the others repeat as songs do."""
 _BARS = 32  # of each piece
+_DRAWS = 6
 _DATA = "data/motifs.json"
 
 
@@ -40,9 +41,22 @@ class Motifs:
 
 
 def plan_motifs(kind: str, bars: int, rng: np.random.Generator, *, within: int = 0) -> Motifs:
-    """Draw the returns of a melody of `bars` bars; they stay inside stretches of `within` bars (0: anywhere)."""
+    """Draw the returns of a melody of `bars` bars; they stay inside stretches of `within` bars (0: anywhere).
+
+    Of a few draws the one is kept that returns about as often as this kind of writing does: no freaks.
+    """
     table = _table()[kind if kind in KINDS else "song"]
-    within = within or bars
+    drawn = [_draw(table, bars, rng, within or bars) for _ in range(_DRAWS)]
+    usual = table["shares"]
+
+    def strangeness(motifs: Motifs) -> float:
+        copied, echoed = len(motifs.copies) / bars, len(motifs.echo) / bars
+        return abs(copied - float(usual["bar"])) + abs(echoed - float(usual["rhythm"]))
+
+    return min(drawn, key=strangeness)
+
+
+def _draw(table: Mapping[str, Any], bars: int, rng: np.random.Generator, within: int) -> Motifs:
     copies: dict[int, int] = {}
     echo: dict[int, int] = {}
     state, source, begun = "new", -1, 0
@@ -134,6 +148,7 @@ def count_returns(folder: Path) -> dict[str, Any]:
         kind: {
             "next": {state: _shares(follows[kind][state], STATES) for state in STATES},
             "lags": {state: _shares(lags[kind][state], LAGS) for state in STATES[1:]},
+            "shares": dict(zip(STATES, _shares(sum(follows[kind].values(), Counter()), STATES), strict=True)),
         }
         for kind in KINDS
     }
