@@ -32,7 +32,7 @@ from generator.produce.encode import encode_flac
 from generator.produce.loop import master_round, mix_round
 from generator.produce.master import master
 from generator.produce.mix import Mix, mix
-from generator.produce.pictures import cover, piano_roll
+from generator.produce.pictures import cover, leadsheet, piano_roll, waveform
 from generator.produce.provenance import comment, compact, provenance
 from generator.produce.tags import Tags
 from generator.render.render import render
@@ -248,7 +248,7 @@ def _mix(take: Candidate, stems: Mapping[str, torch.Tensor], brief: Brief, style
 def _write_symbols(score: Score, brief: Brief, working: Path) -> dict[str, Path | list[Path]]:
     names = {
         "mid": "track.mid", "musicxml": "track.musicxml", "abc": "track.abc", "score": SCORE,
-        "cover": "cover.png", "piano_roll": "piano_roll.png",
+        "cover": "cover.png", "piano_roll": "piano_roll.png", "leadsheet": "leadsheet.png",
     }  # fmt: skip
     paths = {kind: working / name for kind, name in names.items()}
     write_midi(score, paths["mid"])
@@ -257,17 +257,20 @@ def _write_symbols(score: Score, brief: Brief, working: Path) -> dict[str, Path 
     write_exact(score, paths["score"])
     cover(score, brief, paths["cover"])
     piano_roll(score, paths["piano_roll"])
+    leadsheet(score, paths["leadsheet"])
     return dict(paths)
 
 
 def _encode(
     mastered: torch.Tensor, take: Candidate, brief: Brief, style: Style, working: Path, delivery: Delivery
 ) -> tuple[DeliveredAudio, dict[str, Path]]:
-    """The MP3 as it will be heard, and the files of the finished sound."""
+    """The MP3 as it will be heard, the files of the finished sound and the picture of it."""
     origin = compact(brief, take.card or {}, take.report.get("originality"))
     tags = Tags(title=take.score.title, genre=style.label, comment=comment(brief.seed), provenance=origin)
     cover_path, files = working / "cover.png", {"mp3": working / "track.mp3"}
+    files["waveform"] = working / "waveform.png"
     delivered = deliver_mp3(mastered, files["mp3"], tags, cover_path, style.master)
+    waveform(delivered.audio, delivered.rate, take.score, files["waveform"])
     if delivery.format != "mp3":
         files[delivery.format] = working / f"track.{delivery.format}"
         deliver_as(delivery.format, mastered, files[delivery.format], tags, cover_path, style.master)

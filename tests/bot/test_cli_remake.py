@@ -25,7 +25,7 @@ def test_a_file_is_rendered_and_the_track_edited(run: Run, file: Path, tmp_path:
     assert said.code == 0, said.err
     first = json.loads(said.out.splitlines()[-1])
     assert set(first) >= KEYS
-    assert set(first["files"]) >= FILES | {"abc", "score"}
+    assert set(first["files"]) >= FILES | {"abc", "score", "waveform", "leadsheet"}
     assert all(Path(name).is_file() for name in first["files"]["stems"])
 
     said = run("edit", first["dir"], "--mute", "drums", "--tempo", "100", "--out", str(tmp_path / "second"), "--json")

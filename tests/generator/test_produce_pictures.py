@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from generator.brief import STYLES
 from generator.errors import EncodeError
-from generator.produce.pictures import cover, piano_roll
+from generator.produce.leadsheet import _svg
+from generator.produce.pictures import cover, leadsheet, piano_roll, waveform
 from tests.generator.making_audio import brief, score
 
 PIECE = score(bars=8)
@@ -69,3 +74,63 @@ def test_an_unwritable_folder_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(EncodeError, match="cannot be written"):
         cover(PIECE, brief(), tmp_path / "file" / "cover.png")
+
+
+def ink(image):
+    """Share of dark pixels."""
+    return float((np.asarray(image.convert("L"), np.float32) < 100).mean())
+
+
+def with_words(piece):
+    part = piece.part("melody")
+    words = ("Morn-", "ing", "light")
+    notes = tuple(replace(note, lyric=words[at % 3]) for at, note in enumerate(part.notes))
+    return replace(piece, parts=tuple(replace(one, notes=notes) if one is part else one for one in piece.parts))
+
+
+def test_the_lead_sheet_shows_tune_chords_and_words(tmp_path):
+    sheets = {
+        "whole": with_words(PIECE), "wordless": PIECE, "chordless": replace(PIECE, chords=()),
+        "bare": replace(PIECE, parts=(), chords=(), sections=()),
+    }  # fmt: skip
+    seen = {}
+    for name, piece in sheets.items():
+        leadsheet(piece, tmp_path / f"{name}.png")
+        with Image.open(tmp_path / f"{name}.png") as sheet:
+            assert sheet.width == 1600
+            seen[name] = ink(sheet) * sheet.height
+    assert seen["whole"] > seen["wordless"] > seen["chordless"] > seen["bare"]
+
+
+def test_flats_of_chord_names_are_no_empty_boxes():
+    svg = _svg(score(bars=4, key="Eb major"))
+    assert "♭" in svg
+    shown = re.sub(r"<[^>]*>", "", svg)
+    assert not [letter for letter in shown if 0xE000 <= ord(letter) <= 0xF8FF], "no font of text has these"
+
+
+def test_drawing_is_loaded_only_when_a_sheet_is_drawn():
+    command = "import sys, generator.publish; print({'verovio', 'resvg_py'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_the_waveform_is_as_high_as_the_sound_is_loud_and_coloured_by_section(tmp_path):
+    seconds = PIECE.length_s
+    fading = torch.rand(2, int(8000 * seconds), generator=torch.Generator().manual_seed(1)) * 2 - 1
+    waveform(fading * torch.linspace(1, 0.05, fading.shape[1]), 8000, PIECE, tmp_path / "w.png")
+    with Image.open(tmp_path / "w.png") as picture:
+        assert picture.size == (1600, 400)
+        rows = np.asarray(picture.convert("RGB"), np.int32)[70:350]
+    painted = np.abs(rows - np.asarray((250, 247, 240))).sum(2) > 120
+    heights = painted.sum(0)
+    assert heights[60:200].mean() > 3 * heights[1400:1550].mean() > 0
+    middle = rows[140]
+    assert tuple(middle[60]) != tuple(middle[1500]), "intro and verse have colours of their own"
+
+
+def test_a_waveform_of_silence_is_a_line(tmp_path):
+    for audio in (torch.zeros(2, 8000), torch.zeros(2, 0)):
+        waveform(audio, 8000, PIECE, tmp_path / "w.png")
+        with Image.open(tmp_path / "w.png") as picture:
+            assert picture.size == (1600, 400)
