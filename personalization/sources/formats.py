@@ -6,6 +6,7 @@ private sessions are skipped.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from personalization.listens import Listen, Source, counts_as_play
 from personalization.sources.records import Record
 
+DAY_MS = 86_400_000  # no play lasts longer, whatever a file says
 _EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 
 UNNAMED = "podcast or unnamed"
@@ -48,7 +50,7 @@ def _spotify(row: Record) -> Listen | str:
     if played_at is None:
         return NO_TIME
     album = _name(row.get("master_metadata_album_album_name"))
-    return Listen(Source.SPOTIFY_EXPORT, played_at, artist, title, album, ms_played)
+    return Listen(Source.SPOTIFY_EXPORT, played_at, artist, title, album, min(ms_played, DAY_MS))
 
 
 def _spotify_account(row: Record) -> Listen | str:
@@ -59,7 +61,9 @@ def _spotify_account(row: Record) -> Listen | str:
     if not _is_whole(ms_played) or not counts_as_play(ms_played):
         return SHORT
     played_at = moment(row["endTime"])
-    return Listen(Source.SPOTIFY_ACCOUNT, played_at, artist, title, None, ms_played) if played_at else NO_TIME
+    return (
+        Listen(Source.SPOTIFY_ACCOUNT, played_at, artist, title, None, min(ms_played, DAY_MS)) if played_at else NO_TIME
+    )
 
 
 def _listenbrainz(row: Record) -> Listen | str:
@@ -77,7 +81,7 @@ def listenbrainz_listen(row: Record) -> Listen | None:
         return None
     extra = metadata.get("additional_info")
     tags = extra.get("tags") if isinstance(extra, dict) else None
-    genres = tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
+    genres = tuple(name for tag in tags if (name := _name(tag))) if isinstance(tags, list) else ()
     return Listen(
         Source.LISTENBRAINZ, played_at, artist, title, _name(metadata.get("release_name")), None, genres
     )  # fmt: skip
@@ -130,7 +134,7 @@ def _apple(row: Record) -> Listen | str:
         return SHORT
     played_at = moment(row["event start timestamp"])
     return (
-        Listen(Source.APPLE, played_at, artist, title, _name(row.get("album name")), int(played_ms))
+        Listen(Source.APPLE, played_at, artist, title, _name(row.get("album name")), min(int(played_ms), DAY_MS))
         if played_at
         else NO_TIME
     )
@@ -201,7 +205,10 @@ def moment(value: object) -> datetime | None:
 
 
 def _name(value: object) -> str | None:
-    return (value.strip() or None) if isinstance(value, str) else None
+    """Text without what no database takes (half characters, NUL); None for nothing."""
+    if not isinstance(value, str):
+        return None
+    return value.encode("utf-8", "ignore").decode().replace("\0", "").strip() or None
 
 
 def _hash_text(value: object) -> object:
@@ -211,9 +218,10 @@ def _hash_text(value: object) -> object:
 
 def _number(value: object) -> float | None:
     try:
-        return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _is_whole(value: object) -> bool:

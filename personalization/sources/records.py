@@ -13,7 +13,8 @@ from personalization.listens import HistoryError
 
 CHUNK = 2**18  # characters
 MAX_RECORD = 2**21  # characters; a play has a few hundred
-_SPACE = re.compile(r"[\s,]*")
+MAX_MISTAKES = 1000
+_NEXT = re.compile(r"[{\[\]]")
 _DECODER = json.JSONDecoder()
 
 Record = dict[str, Any]
@@ -44,38 +45,57 @@ def records(name: str, text: TextIO) -> Iterator[Record]:
 
 
 def _json_records(name: str, window: str, text: TextIO) -> Iterator[Record]:
-    """The objects of an array, or one after the other, out of a window that moves over the text."""
+    """The objects of an array, or one after the other, out of a window that moves over the text.
+
+    What is malformed is stepped over up to the next brace, so that a broken record costs no other one.
+    """
     within = window[0] == "["
-    at, ended = int(within), False
-    while True:
-        at = _SPACE.match(window, at).end()  # type: ignore[union-attr] # it matches nothing, too
-        if at < len(window) and not (within and window[at] == "]"):
-            try:
-                value, at = _DECODER.raw_decode(window, at)
-            except RecursionError as error:
-                raise HistoryError(f"{name} is nested too deeply to be a history export.") from error
-            except ValueError as error:
-                if ended or len(window) - at > MAX_RECORD:
-                    raise HistoryError(
-                        f"{name} is not complete JSON after character {text_position(error)}; it may be cut off, "
-                        "download it again."
-                    ) from error
-            else:
+    at, before, closed, ended = int(within), 0, not within, False
+    mistakes: list[int] = []
+    while len(mistakes) < MAX_MISTAKES:
+        found = _NEXT.search(window, at)
+        at = found.start() if found else len(window)
+        if found and found[0] == "]":
+            at, closed = at + 1, True
+            continue
+        if found:
+            value, end, whole = _value(name, window, at, ended=ended)
+            if whole:
                 yield from _objects(value)
+            elif whole is not None:
+                mistakes.append(before + at)
+            if end:
+                at, closed = end, not within
                 continue
-        elif at < len(window):
-            return
         if ended:
-            if within:
-                raise HistoryError(f"{name} is not complete JSON; it may be cut off, download it again.")
-            return
+            break
         chunk = text.read(CHUNK)
         ended = not chunk
+        before += at
         window, at = window[at:] + chunk, 0
+    if mistakes or not closed:
+        place = f" at character {mistakes[0] + 1}" if mistakes else ""
+        raise HistoryError(f"{name} is cut off or damaged{place}; download it again.")
 
 
-def text_position(error: ValueError) -> int:
-    return error.pos if isinstance(error, json.JSONDecodeError) else 0
+def _value(name: str, window: str, at: int, *, ended: bool) -> tuple[object, int, bool | None]:
+    """The value that begins at `at`, where to go on (0: when more is read), and whether it is whole.
+
+    None for one that is too large to be a record: it is looked into instead.
+    """
+    try:
+        value, end = _DECODER.raw_decode(window, at)
+    except RecursionError as error:
+        raise HistoryError(f"{name} is nested too deeply to be a history export.") from error
+    except ValueError as error:
+        open_string = str(error).startswith("Unterminated")
+        # An error well before the end of the window is one; at the end, more text may cure it.
+        if ended or not (open_string or getattr(error, "pos", 0) > len(window) - 16):
+            return None, at + 1, False
+        if len(window) - at > MAX_RECORD:
+            return None, at + 1, False if open_string else None
+        return None, 0, None
+    return value, end, True
 
 
 def _objects(value: object) -> Iterator[Record]:

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.app import open_app
+from bot.settings import load_settings
 from personalization.genres import GENRES, normalise, styles_of_genre
 from personalization.listens import HistoryError, Listen, Source, counts_as_play
 from personalization.profile import ArtistPlays, summarise_plays
@@ -316,3 +318,49 @@ def test_no_record_is_lost_however_the_text_is_cut_into_pieces(lengths, as_array
             return super().read(min(size or 0, 37))
 
     assert list(records("h.json", Slow(text))) == rows
+
+
+_JUNK = st.text(st.sampled_from("xyz,:\\\"}0 \n'é"), max_size=6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(_JUNK, min_size=2, max_size=8), st.booleans())
+def test_what_is_broken_costs_no_whole_record(tmp_path_factory, junk, as_array):
+    rows = [json.dumps(_row(ts=f"2025-11-20T{number:02}:00:00Z")) for number in range(len(junk))]
+    text = "".join(row + ("," if as_array else "\n") + noise for row, noise in zip(rows, junk, strict=True))
+    path = _write(tmp_path_factory.mktemp("j") / "h.json", f"[{text}]" if as_array else text)
+    assert len(_read(path)[1]) == len(rows)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_a_bitten_record_costs_at_most_itself(tmp_path_factory, data):
+    rows = [json.dumps(_row(ts=f"2025-11-20T{number:02}:00:00Z"), indent=2) for number in range(6)]
+    bitten = data.draw(st.integers(0, 5))
+    start = data.draw(st.integers(1, len(rows[bitten]) - 3))
+    rows[bitten] = rows[bitten][:start] + rows[bitten][start + data.draw(st.integers(1, 2)) :]
+    export, listens = _read(_write(tmp_path_factory.mktemp("b") / "h.json", "[" + ",\n".join(rows) + "]"))
+    hours = {play.played_at.hour for play in listens}
+    # A lost quotation mark may swallow the record behind it, never one before.
+    assert hours >= set(range(6)) - {bitten, bitten + 1}
+    assert all("\n" not in note for note in export.notes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"master_metadata_track_name": "half \ud800 character\0"},
+        {"ms_played": 10**30},
+        {"master_metadata_album_album_name": "\0"},
+    ],
+)
+async def test_what_no_database_takes_is_mended(tmp_path, changes):
+    path = _write(tmp_path / "h.json", [_row(**changes)])
+    async with open_app(load_settings(home=tmp_path / "home")) as app:
+        assert (await app.service.import_history("ada", path)).new == 1
+
+
+def test_absurd_numbers_in_a_table_are_skipped(tmp_path):
+    rows = [f"Post,Isobel,Björk,{ms},nan,2025-11-20T18:02:11Z,PLAY_END" for ms in ("inf", "nan", "-1", "x", "240000")]
+    _, listens = _read(_write(tmp_path / "a.csv", _APPLE + "\r\n".join([*rows, "Post,Isobel"])))
+    assert [play.ms_played for play in listens] == [240_000]
