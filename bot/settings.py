@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import SettingsError
@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     format: str = Field(
         "mp3", pattern="^(mp3|opus|flac|wav)$", description="a format to deliver besides MP3: mp3 (none) opus flac wav"
     )
+    c2pa_cert: Path | None = Field(None, description="PEM certificate chain that signs what is delivered (C2PA)")
+    c2pa_key: Path | None = Field(None, validate_default=True, description="the PEM private key of that certificate")
     workers: int = Field(1, ge=0, le=64, description="worker processes that compose; 0 leaves it to `worker`")
     threads_per_worker: int = Field(1, ge=1, le=64, description="torch threads of each worker process")
     takes: int = Field(2, ge=1, le=4, description="takes composed for a request that does not say")
@@ -72,7 +74,7 @@ class Settings(BaseSettings):
         description="ListenBrainz, or a server that speaks it",
     )
 
-    @field_validator("home", "soundfont")
+    @field_validator("home", "soundfont", "c2pa_cert", "c2pa_key")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -84,6 +86,13 @@ class Settings(BaseSettings):
         if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1")):
             return value
         raise ValueError("Spotify accepts https, or http on 127.0.0.1 (localhost is refused)")
+
+    @field_validator("c2pa_key")
+    @classmethod
+    def _both(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        if (key is None) != (info.data.get("c2pa_cert") is None):
+            raise ValueError("certificate and key go together")
+        return key
 
     @property
     def database(self) -> str:
@@ -101,7 +110,9 @@ class Settings(BaseSettings):
 
     def delivery(self) -> dict[str, Any]:
         """How finished pieces leave the workers: `generator.produce.delivery.Delivery` as JSON values."""
-        return {"format": self.format}
+        signing = (self.c2pa_cert, self.c2pa_key)
+        certificate, key = (None if path is None else str(path) for path in signing)
+        return {"format": self.format, "certificate": certificate, "key": key}
 
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be printed."""

@@ -34,6 +34,7 @@ from generator.produce.master import master
 from generator.produce.mix import Mix, mix
 from generator.produce.pictures import cover, leadsheet, piano_roll, waveform
 from generator.produce.provenance import comment, compact, provenance
+from generator.produce.signing import SIGNED, sign
 from generator.produce.tags import Tags
 from generator.render.render import render
 from generator.score import Score
@@ -148,7 +149,7 @@ def publish(
         candidates: best first; the next one is only asked for when one fails its checks.
         soundfont: an SF2 file, or None for synthesised voices everywhere.
         gates: names of the checks that count; None for all.
-        delivery: in what format besides MP3.
+        delivery: in what format besides MP3, and signed by whom.
 
     Raises:
         GeneratorError: with one sentence; nothing half-written is left.
@@ -161,6 +162,9 @@ def publish(
         raise GeneratorError(f"The folder {out_dir.parent} cannot be written: {error.strerror}.") from error
     try:
         chosen, made = _first_good(candidates, brief, style, working, soundfont, clock, gates, delivery)
+        if delivery.signer is not None:
+            for kind in SIGNED.keys() & made.files.keys():
+                sign(working / f"track.{kind}", chosen.score.title, delivery.signer)
         names = {kind: _moved(entry, working, Path()) for kind, entry in made.files.items()}
         origin = provenance(
             brief, track_id, chosen.card or {}, names, originality=chosen.report.get("originality"), folder=working,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
 from generator.notation.midi import write_midi
+from generator.produce.signing import Signer
 from tests.bot.test_cli import FILES, KEYS, Run, run
+from tests.generator.test_produce_signing import signer
 from tests.generator.test_remake import long_band
 
-__all__ = ["run"]  # the fixture
+__all__ = ["run", "signer"]  # the fixtures
 
 
 @pytest.fixture
@@ -76,3 +79,22 @@ def test_other_formats_come_beside_the_mp3(run: Run, file: Path, tmp_path: Path)
     said = run("render", str(file), "--format", "ogg", "--out", str(tmp_path / "other"))
     assert said.code == 2
     assert "TUNESMITH_FORMAT" in said.sentence
+
+
+def test_an_operators_certificate_signs_what_is_delivered(
+    run: Run, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signer: Signer
+) -> None:
+    c2pa = pytest.importorskip("c2pa")
+    monkeypatch.setenv("TUNESMITH_C2PA_CERT", str(signer.certificate))
+    said = run("render", str(file), "--out", str(tmp_path / "unsigned"))
+    assert said.code == 2
+    assert "TUNESMITH_C2PA_KEY" in said.sentence
+    monkeypatch.setenv("TUNESMITH_C2PA_KEY", str(signer.key))
+    said = run("render", str(file), "--format", "wav", "--out", str(tmp_path / "out"), "--json")
+    assert said.code == 0, said.err
+    files = json.loads(said.out.splitlines()[-1])["files"]
+    noted = json.loads(Path(files["provenance"]).read_text())["files"]
+    for kind in ("mp3", "wav"):
+        with c2pa.Reader(files[kind]) as reader:
+            assert "trainedAlgorithmicMedia" in reader.json()
+        assert noted[kind]["sha256"] == hashlib.sha256(Path(files[kind]).read_bytes()).hexdigest()

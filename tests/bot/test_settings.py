@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_example_names_every_setting_and_nothing_else() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
-    named = [match.group(1) for line in lines if (match := re.match(r"#?([A-Z][A-Z_]+)=", line))]
+    named = [match.group(1) for line in lines if (match := re.match(r"#?([A-Z][A-Z0-9_]+)=", line))]
     assert sorted(named) == sorted(variable_names())
 
 
