@@ -88,12 +88,13 @@ def _value(name: str, window: str, at: int, *, ended: bool) -> tuple[object, int
     except RecursionError as error:
         raise HistoryError(f"{name} is nested too deeply to be a history export.") from error
     except ValueError as error:
+        place = error.pos if isinstance(error, json.JSONDecodeError) else 0
         open_string = str(error).startswith("Unterminated")
         # An error well before the end of the window is one; at the end, more text may cure it.
-        if ended or not (open_string or getattr(error, "pos", 0) > len(window) - 16):
+        if ended or not (open_string or place > len(window) - 16):
             return None, at + 1, False
         if len(window) - at > MAX_RECORD:
-            return None, at + 1, False if open_string else None
+            return None, at + 1, False if place < len(window) - CHUNK else None
         return None, 0, None
     return value, end, True
 

@@ -160,6 +160,20 @@ async def test_a_link_that_spotify_ended_is_deleted(world):
     assert await world.app.store.links.of_listener("ada") == []
 
 
+async def test_nothing_secret_is_logged(world, caplog):
+    caplog.set_level("DEBUG")
+    await _link_spotify(world)
+    world.spotify.expire()
+    await world.app.service.shelf("ada")
+    world.spotify.answers.append((403, {"error": {"status": 403, "message": "Forbidden"}}, {}))
+    with pytest.raises(UserError):
+        await world.app.service.shelf("ada")
+    await world.app.service.link("ada", "lastfm", "ada")
+    await world.app.service.link("ada", "listenbrainz", "ada", TOKEN)
+    for secret in ("access-", "refresh-", "code-0", "code_verifier", KEY, TOKEN):
+        assert secret not in caplog.text
+
+
 async def test_the_end_of_consent_is_announced_two_weeks_ahead(world, monkeypatch):
     monkeypatch.setattr("personalization.sources.spotify.LINK_DAYS", 10)
     await _link_spotify(world)

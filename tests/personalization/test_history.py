@@ -181,6 +181,7 @@ def test_evidence_from_spotify_is_never_a_listen():
         ("h.json", "[]", "no listening history"),
         ("h.json", "", "no listening history"),
         ("playlists.json", {"playlists": []}, "is Spotify playlists; send the streaming history"),
+        ("large.json", {"playlists": [{"name": "x" * 50}] * 50_000}, "no listening history"),
         ("notes.txt", "bread, milk and honey", "no listening history"),
         ("daily.csv", "Country,Track Description,Date Played\nZZ,Isobel,20251120\n", "Play Activity"),
         ("deep.json", "[" * 100_000, "nested too deeply"),
