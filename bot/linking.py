@@ -67,6 +67,16 @@ class Unlinked:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """A linked account; `ends_at` is when the service asks for consent again, None where it never does."""
+
+    source: str
+    name: str
+    linked_at: datetime
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Shelf:
     """What Spotify answers right now, to be shown with its links and then forgotten."""
 
@@ -180,6 +190,16 @@ class Linking:
         ends = None if link is None or link.token is None else link_ends(link.token)
         soon = ends is not None and ends - datetime.now(UTC) < REMIND
         return Shelf(artists, tracks, recent, f"Your Spotify link ends on {ends:%d %B %Y}; link again." if soon else "")
+
+    async def accounts(self, listener_id: str) -> list[Account]:
+        """What a listener has linked, by service."""
+        from personalization.sources.spotify import link_ends  # noqa: PLC0415 - see above
+
+        links = await self._store.links.of_listener(listener_id)
+        return [
+            Account(link.source, link.account, link.linked_at, link_ends(link.token) if link.token else None)
+            for link in links
+        ]
 
     async def unlink(self, listener_id: str, source: str) -> Unlinked:
         """Delete a link, its token and the plays read through it, at once."""

@@ -19,7 +19,7 @@ from bot.imports import Imported, import_export
 from bot.jobs.job import Job
 from bot.jobs.queue import Queue
 from bot.jobs.reply import Reply
-from bot.linking import Linked, Linking, Services, Shelf, Unlinked
+from bot.linking import Account, Linked, Linking, Services, Shelf, Unlinked
 from bot.store.store import Store
 from generator.brief import Attributes, Brief, BriefError
 
@@ -158,6 +158,10 @@ class Service:
     async def shelf(self, listener_id: str) -> Shelf:
         """What Spotify says right now; to be shown with its links, never to be stored. Raises UserError."""
         return await self._linking.shelf(listener_id)
+
+    async def accounts(self, listener_id: str) -> list[Account]:
+        """What a listener has linked, by service."""
+        return await self._linking.accounts(listener_id)
 
     async def unlink(self, listener_id: str, source: str) -> Unlinked:
         """Delete a link, its token and the plays read through it, at once. Raises UserError for an unknown source."""

@@ -13,7 +13,7 @@ import typer
 from bot.app import open_app
 from bot.cli.context import AsJson, Listener, out, print_json, run, say, settings
 from bot.errors import UserError
-from bot.linking import Linked, Shelf, Unlinked
+from bot.linking import Account, Linked, Shelf, Unlinked
 
 
 class Service(StrEnum):
@@ -24,7 +24,7 @@ class Service(StrEnum):
     lastfm = "lastfm"
 
 
-Account = Annotated[str, typer.Argument(help="The name of the account.")]
+Name = Annotated[str, typer.Argument(help="The name of the account.")]
 
 
 def add_link(app: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def add_link(app: typer.Typer) -> None:
 
     @link.command()
     def listenbrainz(
-        account: Account,
+        account: Name,
         token: Annotated[str | None, typer.Option(help="Your token: proves the account is yours; not kept.")] = None,
         listener: Listener = "local",
         as_json: AsJson = False,
@@ -42,7 +42,7 @@ def add_link(app: typer.Typer) -> None:
         _told(run(_link(listener, "listenbrainz", account, token)), as_json)
 
     @link.command()
-    def lastfm(account: Account, listener: Listener = "local", as_json: AsJson = False) -> None:
+    def lastfm(account: Name, listener: Listener = "local", as_json: AsJson = False) -> None:
         """Read the plays of a Last.fm account; again for what is new."""
         _told(run(_link(listener, "lastfm", account, None)), as_json)
 
@@ -51,6 +51,23 @@ def add_link(app: typer.Typer) -> None:
         """Link Spotify: open the address, agree, and paste the address you end up at."""
         _told(run(_link_spotify(listener)), as_json)
 
+    @link.command(name="list")
+    def list_(listener: Listener = "local", as_json: AsJson = False) -> None:
+        """List what is linked."""
+        accounts = run(_accounts(listener))
+        if as_json:
+            print_json(_plain([asdict(account) for account in accounts]))
+            return
+        for account in accounts:
+            ends = f", until {account.ends_at:%d %B %Y}" if account.ends_at else ""
+            out.print(f"{account.source}: {account.name}, since {account.linked_at:%d %B %Y}{ends}", markup=False)
+        if not accounts:
+            out.print("Nothing is linked.", markup=False)
+
+    _add_unlink(app)
+
+
+def _add_unlink(app: typer.Typer) -> None:
     @app.command()
     def unlink(
         service: Annotated[Service, typer.Argument(help="Which service.")],
@@ -86,6 +103,11 @@ async def _link_spotify(listener: str) -> Linked:
         if not address.strip():
             raise UserError("Nothing was pasted, so nothing is linked.")
         return await app.service.finish_spotify(address, listener)
+
+
+async def _accounts(listener: str) -> list[Account]:
+    async with open_app(settings()) as app:
+        return await app.service.accounts(listener)
 
 
 async def _unlink(listener: str, source: str) -> Unlinked:

@@ -22,6 +22,7 @@ from personalization.genres import genres_of_artist, normalise
 from personalization.listens import (
     Favourite,
     HistoryError,
+    HistorySource,
     Listen,
     NotAllowed,
     PrivateUser,
@@ -45,8 +46,8 @@ pylast.HEADERS["User-Agent"] = "Tunesmith (self-hosted; personal use)"
 Answer = TypeVar("Answer")
 
 
-class LastFm:
-    """History of one user; implements HistorySource[Listen]. `server` is the host and path of the interface."""
+class LastFm(HistorySource[Listen]):
+    """History of one user. `server` is the host and path of the interface."""
 
     source = Source.LASTFM
 

@@ -13,7 +13,16 @@ from urllib.parse import quote
 
 import aiohttp
 
-from personalization.listens import Favourite, Listen, NotAllowed, Source, Throttled, UnknownUser, Unreachable
+from personalization.listens import (
+    Favourite,
+    HistorySource,
+    Listen,
+    NotAllowed,
+    Source,
+    Throttled,
+    UnknownUser,
+    Unreachable,
+)
 from personalization.sources.formats import listenbrainz_listen
 
 URL = "https://api.listenbrainz.org"
@@ -26,8 +35,8 @@ _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 _DOWN = "ListenBrainz does not answer as it should right now; try again later."
 
 
-class ListenBrainz:
-    """History of one user; implements HistorySource[Listen]."""
+class ListenBrainz(HistorySource[Listen]):
+    """History of one user."""
 
     source = Source.LISTENBRAINZ
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -34,14 +33,14 @@ def records(name: str, text: TextIO) -> Iterator[Record]:
         chunk = text.read(CHUNK)
         if not chunk:
             return
-        start += chunk.lstrip("\ufeff")
+        start += chunk
         if len(start) > MAX_RECORD:
             return
     start = start.lstrip()
     if start[0] in "[{":
         yield from _json_records(name, start, text)
     else:
-        yield from _csv_records(name, itertools.chain(_lines(start, text)))
+        yield from _csv_records(name, _lines(start, text))
 
 
 def _json_records(name: str, window: str, text: TextIO) -> Iterator[Record]:

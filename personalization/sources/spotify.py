@@ -22,7 +22,16 @@ import spotipy
 from spotipy.cache_handler import MemoryCacheHandler
 from spotipy.oauth2 import SpotifyOauthError, SpotifyPKCE
 
-from personalization.listens import Favourite, HistoryError, NotAllowed, Shown, Source, Throttled, Unreachable
+from personalization.listens import (
+    Favourite,
+    HistoryError,
+    HistorySource,
+    NotAllowed,
+    Shown,
+    Source,
+    Throttled,
+    Unreachable,
+)
 from personalization.sources.formats import moment
 
 SCOPES = ("user-read-recently-played", "user-top-read")
@@ -123,8 +132,8 @@ async def exchange(app: SpotifyApp, consent: Consent, address: str, budget: Budg
     return Grant(account, json.dumps(token | {"authorized_at": int(time.time())}))
 
 
-class Spotify:
-    """What one listener plays; implements HistorySource[Shown]."""
+class Spotify(HistorySource[Shown]):
+    """What one listener plays."""
 
     source = Source.SPOTIFY
 

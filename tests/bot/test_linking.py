@@ -93,6 +93,9 @@ async def test_another_account_takes_the_place_of_the_first_with_its_plays(world
 
 async def test_spotify_is_shown_and_nothing_of_it_is_stored(world):
     await _link_spotify(world)
+    (account,) = await world.app.service.accounts("ada")
+    assert (account.source, account.name) == ("spotify", "ada-account")
+    assert 179 <= (account.ends_at - account.linked_at).days <= 180
     shelf = await world.app.service.shelf("ada")
     assert [favourite.artist for favourite in shelf.artists] == ["Björk"]
     assert [title.title for title in shelf.recent] == ["Isobel", "Mine"]
@@ -236,6 +239,7 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert said("taste", "dislike", "busy")["kind"] == "attribute"
     assert said("taste", "show")["statements"] == [["bossa nova", True, True], ["busy", False, True]]
     assert said("taste", "unsay", "busy")["withdrawn"]
+    assert said("link", "list") == []
     assert said("unlink", "listenbrainz") == {"source": "listenbrainz", "was_linked": False, "plays": 0}
     for arguments in (("link", "lastfm", "ada"), ("link", "spotify"), ("shelf",), ("unlink", "myspace")):
         assert main(["--home", str(tmp_path), *arguments]) == 2
