@@ -13,6 +13,7 @@ from torch import Tensor
 from generator.brief import Brief, Key
 from generator.measure.loudness import integrated_lufs, loudness_range, true_peak_dbtp
 from generator.measure.pitch import chroma_rotation, harmonic_tempo, key_of, pitched, related
+from generator.measure.spectrum import spectral_balance
 from generator.measure.tempo import Tempo, aligned_tempo, measure_tempo
 from generator.score import Score
 
@@ -28,7 +29,10 @@ _ONSET_CLARITY = 1.2
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the finished audio measures; `gates` say what passed, `parts` which parts are heard."""
+    """What the finished audio measures; `gates` say what passed, `parts` which parts are heard.
+
+    `bands_db` is the energy of each band against all of them, `part_lufs` the loudness of each stem in the mix.
+    """
 
     tempo_bpm: float
     key: str
@@ -46,6 +50,8 @@ class Measured:
     correlation: float
     clipped: int
     end_level_db: float
+    bands_db: dict[str, float]
+    part_lufs: dict[str, float]
     silent_parts: tuple[str, ...]
     gates: dict[str, bool]
 
@@ -77,6 +83,8 @@ class Measured:
             "correlation": round(self.correlation, 3),
             "clipped": self.clipped,
             "end_level_db": round(self.end_level_db, 1),
+            "bands_db": {name: round(level, 1) for name, level in self.bands_db.items()},
+            "part_lufs": {name: round(level, 1) for name, level in self.part_lufs.items()},
             "silent_parts": list(self.silent_parts),
             "gates": dict(self.gates),
             "verified": self.verified,
@@ -100,7 +108,8 @@ def measure(
     audio = audio.cpu()
     tempo, source = _tempo(audio, rate, score)
     rotation = chroma_rotation(audio, rate, score)
-    heard = {name for name, stem in stems.items() if integrated_lufs(stem, rate) > _AUDIBLE_LUFS}
+    levels = {name: integrated_lufs(stem, rate) for name, stem in stems.items()}
+    heard = {name for name, level in levels.items() if level > _AUDIBLE_LUFS}
     written = [part.name for part in score.parts if part.notes]
     measured = Measured(
         tempo_bpm=tempo.bpm,
@@ -120,6 +129,8 @@ def measure(
         correlation=channel_correlation(audio),
         clipped=int((audio.abs() >= 0.9999).sum()),
         end_level_db=_level_db(audio[:, -rate // 20 :]),
+        bands_db=spectral_balance(audio, rate),
+        part_lufs=levels,
         gates={},
     )
     return replace(measured, gates=_gates(measured, score, brief, target_lufs))

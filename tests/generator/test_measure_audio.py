@@ -14,6 +14,7 @@ from generator.brief import Key
 from generator.measure.loudness import SILENCE_LUFS, integrated_lufs, loudness_range, true_peak_dbtp
 from generator.measure.pitch import chroma_rotation, key_of, related
 from generator.measure.report import longest_silence, measure
+from generator.measure.spectrum import FLOOR_DB, spectral_balance
 from generator.measure.tempo import measure_tempo
 from generator.produce.deliver import deliver_mp3
 from generator.produce.master import master
@@ -167,6 +168,9 @@ def test_a_whole_piece_is_verified(finished):
     assert json.loads(json.dumps(told)) == told
     assert told["tempo_bpm"] == pytest.approx(100, rel=0.005)
     assert told["parts"] == [part.name for part in piece.parts]
+    assert told["bands_db"]["bass"] > told["bands_db"]["air"]
+    assert told["part_lufs"]["melody"] == pytest.approx(-20.0, abs=3.0)
+    assert set(told["part_lufs"]) >= set(told["parts"])
 
 
 @pytest.mark.parametrize(("spoil", "gate"), [
@@ -194,3 +198,13 @@ def test_music_without_a_pulse_has_the_tempo_of_its_harmony():
     bus = render(piece, None, seed=1, device=CPU)["pad"]
     found = measure(bus, SAMPLE_RATE, piece, brief(length_s=piece.length_s), {"pad": bus})
     assert found.tempo_bpm == pytest.approx(90, rel=0.02)
+
+
+def test_the_balance_says_where_the_energy_lies():
+    times = torch.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    for hertz, band in ((40, "sub"), (120, "bass"), (400, "low_mid"), (1000, "mid"), (3000, "presence"), (9000, "air")):
+        bands = spectral_balance(torch.sin(2 * torch.pi * hertz * times).expand(2, -1), SAMPLE_RATE)
+        assert bands[band] > -0.5
+        assert sum(10 ** (level / 10) for level in bands.values()) == pytest.approx(1.0, abs=1e-6)
+        assert all(level < -20 for name, level in bands.items() if name != band)
+    assert set(spectral_balance(torch.zeros(2, 100), SAMPLE_RATE).values()) == {FLOOR_DB}

@@ -9,16 +9,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from generator import remake
+from generator import publish, remake
 from generator.brief import BriefError
 from generator.edit.changes import Changes, change
-from generator.errors import EditError, GeneratorError, NotationError, OriginalityError
+from generator.errors import EditError, GeneratorError, NotationError, OriginalityError, QualityError
+from generator.measure.loudness import integrated_lufs
 from generator.measure.originality import Originality
+from generator.measure.report import Measured
 from generator.model import tokens
 from generator.model.transformer import Composer, Config
 from generator.notation.files import read_score
 from generator.notation.midi import write_midi
 from generator.notation.musicxml import write_musicxml
+from generator.produce.encode import decode
+from generator.produce.remedy import remedy
+from generator.produce.settings import Master
 from generator.publish import Track
 from generator.remake import edit_track, read_source, render_track
 from generator.score import Score
@@ -161,3 +166,44 @@ def test_a_report_that_is_no_report_does_not_stop_a_file(tmp_path):
 def test_drums_alone_have_a_brief_too():
     drums = replace(long_band(), parts=long_band().parts[2:], chords=())
     assert remake._brief_of(drums, None, 1).key == "C minor"
+
+
+def delivered_quieter(monkeypatch, by_db: float) -> list[float]:
+    """A codec that takes more loudness than ours; returns the targets it was given."""
+    real, targets = publish.deliver_mp3, []
+
+    def deliver(audio, path, tags, cover, settings):
+        targets.append(settings.target_lufs)
+        return real(audio, path, tags, cover, settings.model_copy(update={"target_lufs": settings.target_lufs - by_db}))
+
+    monkeypatch.setattr(publish, "deliver_mp3", deliver)
+    return targets
+
+
+def test_a_missed_loudness_is_made_up_for_once(edited_file, tmp_path, monkeypatch):
+    targets = delivered_quieter(monkeypatch, 1.5)
+    track = render_track(read_source(edited_file), tmp_path / "t", track_id="t", seed=1, style="jazz")
+    assert targets == [-14.0, pytest.approx(-12.5, abs=0.3)]
+    assert track.measured["verified"]
+    assert integrated_lufs(*decode(Path(track.files["mp3"]))) == pytest.approx(-14.0, abs=0.5)
+
+
+def test_what_cannot_be_made_up_for_is_refused_with_the_reason(edited_file, tmp_path, monkeypatch):
+    targets = delivered_quieter(monkeypatch, 9.0)
+    with pytest.raises(QualityError, match="loudness"):
+        render_track(read_source(edited_file), tmp_path / "t", track_id="t", seed=1, style="jazz")
+    assert len(targets) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_each_fault_of_the_master_has_its_remedy():
+    sound = Measured(
+        100.0, "C major", 30.0, -15.2, -0.4, 5.0, (), 9.0, "pulse", 0.0, 0.0, 0, 0.5, 0.8, 0, -50.0, {}, {}, (), {}
+    )
+    faults = {"loudness": ("target_lufs", -12.8), "true_peak": ("ceiling_dbtp", -1.9), "ending": ("fade_out_s", 3.0)}
+    for gate, (setting, value) in faults.items():
+        better = remedy(replace(sound, gates={gate: False, "dc": True}), Master(), -14.0)
+        assert better is not None
+        assert getattr(better, setting) == pytest.approx(value)
+    assert remedy(replace(sound, gates={"loudness": False, "tempo": False}), Master(), -14.0) is None
+    assert remedy(replace(sound, gates={"dc": True}), Master(), -14.0) is None
