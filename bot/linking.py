@@ -26,7 +26,8 @@ if TYPE_CHECKING:  # the clients take a while to import; only linking needs them
     from personalization.sources.spotify import Consent, Spotify, SpotifyApp
 
 SPOTIFY, LISTENBRAINZ, LASTFM = SOURCES = ("spotify", "listenbrainz", "lastfm")
-FIRST_READ = 5_000  # plays
+FIRST_READ = 5_000  # plays; exports bring the rest
+MOST_NEW = 100_000
 CONSENT_S = 600.0
 REMIND = timedelta(days=14)
 _RESTING = "spotify.rest_until"
@@ -59,7 +60,7 @@ class Linked:
 
 @dataclass(frozen=True, slots=True)
 class Unlinked:
-    """What is gone: whether there was a link, and how many plays were read through it."""
+    """What is gone: whether there was a link, and how many plays of that service, read or imported."""
 
     source: str
     was_linked: bool
@@ -96,6 +97,8 @@ class Linking:
     async def link(self, listener_id: str, source: str, account: str, token: str | None = None) -> Linked:
         """Link ListenBrainz or Last.fm by name and read what is new; a token proves whose account it is.
 
+        Another account than the one linked before takes its place, and the plays of that service with it.
+
         Raises UserError with the service's refusal as one sentence; then nothing is stored.
         """
         client = self._client(source, account, token)
@@ -106,11 +109,11 @@ class Linking:
             async with _told():
                 if token is not None:
                     await client.verify()
-                plays = await client.recent(since, FIRST_READ)
+                plays = await client.recent(since, FIRST_READ if since is None else MOST_NEW)
                 genres = await client.genres()
         finally:
             await client.close()
-        if not same:
+        if before is not None and not same:
             await self._store.links.remove(listener_id, source)
         await self._store.links.put(listener_id, Link(source, account, None, datetime.now(UTC)))
         new = await add_listens(self._store.listens, listener_id, plays)
@@ -202,7 +205,7 @@ class Linking:
         ]
 
     async def unlink(self, listener_id: str, source: str) -> Unlinked:
-        """Delete a link, its token and the plays read through it, at once."""
+        """Delete a link, its token and all plays of that service, at once."""
         if source not in SOURCES:
             raise UserError(f"There is no service {source}; choose from {', '.join(SOURCES)}.")
         if source == SPOTIFY:

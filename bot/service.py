@@ -164,7 +164,7 @@ class Service:
         return await self._linking.accounts(listener_id)
 
     async def unlink(self, listener_id: str, source: str) -> Unlinked:
-        """Delete a link, its token and the plays read through it, at once. Raises UserError for an unknown source."""
+        """Delete a link, its token and all plays of that service, at once. Raises UserError for an unknown source."""
         return await self._linking.unlink(listener_id, source)
 
     async def say(self, listener_id: str, text: str, *, liked: bool) -> Statement:

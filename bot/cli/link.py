@@ -74,12 +74,12 @@ def _add_unlink(app: typer.Typer) -> None:
         listener: Listener = "local",
         as_json: AsJson = False,
     ) -> None:
-        """Delete a link, its token and the plays read through it, at once."""
+        """Delete a link, its token and all plays of that service, at once."""
         gone = run(_unlink(listener, service.value))
         if as_json:
             print_json(asdict(gone))
         elif gone.was_linked:
-            plays = f", and the {gone.plays} plays read through it" if gone.plays else ""
+            plays = f", and the {gone.plays} plays of that service" if gone.plays else ""
             out.print(f"The link to {gone.source} is deleted{plays}.", markup=False)
         else:
             out.print(f"There was no link to {gone.source}.", markup=False)

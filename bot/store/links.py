@@ -64,7 +64,7 @@ class Links:
             return [self._link(row) for row in (await tx.execute(statement)).mappings().all()]
 
     async def remove(self, listener_id: str, source: str) -> tuple[bool, int]:
-        """Delete a link and the plays read through it, at once: whether there was one, and how many plays."""
+        """Delete a link and all plays of that service, at once: whether there was one, and how many plays."""
         async with self._database.write() as tx:
             mine = (links.c.listener_id == listener_id, links.c.source == source)
             found = (await tx.execute(delete(links).where(*mine))).rowcount > 0

@@ -82,6 +82,16 @@ async def test_last_fm_is_linked_by_name(world):
     assert [link.account for link in await world.app.store.links.of_listener("ada")] == ["ada"]
 
 
+async def test_a_first_link_keeps_what_was_imported_from_the_service(world, tmp_path):
+    path = tmp_path / "recenttracks-ada-1.csv"
+    path.write_text("uts,artist,track\n1500000000,Bill Evans,Peace Piece\n1763600000,Björk,Song 0 & more\n")
+    assert (await world.app.service.import_history("ada", path)).new == 2
+    linked = await world.app.service.link("ada", "lastfm", "ada")
+    assert (linked.new, linked.known) == (449, 1)
+    assert await world.app.store.listens.count("ada") == 451
+    assert (await world.app.service.unlink("ada", "lastfm")).plays == 451
+
+
 async def test_another_account_takes_the_place_of_the_first_with_its_plays(world):
     world.fm.plays = [("Bill Evans", "Peace Piece", "", 1_763_600_000)]
     world.fm.users = {"ada", "ada99"}
