@@ -1,9 +1,9 @@
 """Grooves written by the composer, for styles that ask for it (`drumming.source = "composer"`).
 
 For every level of energy the model is given two bars of the style's own groove and goes on from there as a human
-drummer would; the sections of that level play its bars round. The grammar makes them valid; whether they carry a band
-is checked here, against that groove. What does not pass is not used, and
-`Improvised.remarks` says so: the patterns play, and the report tells.
+drummer would, around the groove's plain strokes of kick and backbeat; the sections of that level play its bars round.
+The grammar makes them valid; whether they carry a band is checked here, against that groove. What does not pass is not
+used, and `Improvised.remarks` says so: the patterns play, and the report tells.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from generator.score import Section
 from generator.seeds import stream
 
 GIVEN, BARS = 2, 4
-TRIES = 3
+TRIES = 2
 """Grooves written for every level of energy; the first good one is played."""
 
 LEAST_ALIKE = 0.35
@@ -136,10 +136,16 @@ def _write(
     rules = Rules(
         bars=count, bar_steps=STEPS[str(plan.meter)] * _SIXTEENTH, parts=("drums",), closing=False,
         written=tuple(range(GIVEN, count)), energies=dict.fromkeys(range(count), level),
+        accents={bar: _accents(theme[bar % GIVEN]) for bar in range(GIVEN, count)},
     )  # fmt: skip
     request = Request(controls, rules, Frame(0, 60), (*theme, *[Bar()] * BARS))
     boldness = Boldness(temperature=0.75 + 0.25 * brief.novelty, min_p=0.08)
     return [music[GIVEN:] for music in write(model, request, seeds, boldness)]
+
+
+def _accents(bar: Bar) -> tuple[tuple[int, str], ...]:
+    """The plain strokes of kick and backbeat: they are the style, the drummer plays around them."""
+    return tuple((hit.pos, hit.drum) for hit in bar.drums if hit.drum in {"kick", *_BACK} and hit.velocity > _PLAIN)
 
 
 def fault_of(bars: Sequence[Bar], theme: Sequence[Bar], meter: str) -> str:

@@ -195,6 +195,9 @@ def allowed(state: State, rules: Rules) -> np.ndarray:
     elif state.expects == "pitch" and part != "melody":
         low, high = rules.ranges.get(part, (LOWEST, HIGHEST))
         mask[PITCH0 + low - LOWEST : PITCH0 + high - LOWEST + 1] = True
+    elif state.expects == "hit":
+        due = _due_accent(state, rules)
+        mask[HIT0 : (HIT0 + len(DRUMS) if due is None or due[0] > state.pos else due[1] + 1)] = True
     elif state.expects == "onset":
         {"chords": _allow_chord, "melody": _allow_note}.get(part, _allow_more)(mask, state, rules)
     elif state.expects != "done":
@@ -430,9 +433,13 @@ def _allow_mark(mask: np.ndarray, state: State, rules: Rules) -> None:
 def _allow_more(mask: np.ndarray, state: State, rules: Rules) -> None:
     """Parts of many voices and drums: one more note at this onset, a later onset, or the end of the block."""
     part = part_of(state, rules)
-    mask[end_token(state, rules)] = True
+    due = _due_accent(state, rules) if part == "drums" else None
+    if due is not None and due[0] == state.pos:
+        mask[state.token + 1 : due[1] + 1] = True
+        return
+    mask[end_token(state, rules)] = due is None
     later = (state.pos < _POSITIONS) & (rules.bar_steps > _POSITIONS)
-    mask[POS0 : POS0 + len(POSITIONS)] = later
+    mask[POS0 : POS0 + len(POSITIONS)] = later if due is None else later & (due[0] >= _POSITIONS)
     if state.pos < 0 or state.count >= rules.max_voices:
         return
     if part == "drums":
@@ -442,7 +449,13 @@ def _allow_more(mask: np.ndarray, state: State, rules: Rules) -> None:
         mask[max(state.token + 1, PITCH0 + low - LOWEST) : PITCH0 + high - LOWEST + 1] = True
 
 
-_SPANS = {"hit": (HIT0, len(DRUMS)), "vel": (VEL0, VELOCITY_CLASSES), "shift": (SHIFT0, SHIFT_CLASSES)}
+def _due_accent(state: State, rules: Rules) -> tuple[int, int] | None:
+    """(pos, token) of the next stroke that this bar must have."""
+    strokes = ((pos, ID[f"hit={drum}"]) for pos, drum in rules.accents.get(current(state, rules), ()))
+    return next((stroke for stroke in sorted(strokes) if stroke > (state.pos, state.token)), None)
+
+
+_SPANS = {"vel": (VEL0, VELOCITY_CLASSES), "shift": (SHIFT0, SHIFT_CLASSES)}
 """Where anything of a kind goes: its first token and how many there are."""
 _DECIDE = {
     "root": _allow_root,

@@ -42,6 +42,7 @@ class Rules:
         echo: bar -> earlier written bar whose melodic rhythm it repeats.
         copies: bar -> earlier written bar that comes back in it, chords and melody.
         rhythms: bar -> the melodic rhythm it has.
+        accents: bar -> (pos, drum) of strokes that it must have, in order; the drummer plays around them.
         sung: bar -> the marks of its syllables; the bar gets exactly that many melody notes.
     """
 
@@ -71,6 +72,7 @@ class Rules:
     copies: Mapping[int, int] = field(default_factory=dict)
     rhythms: Mapping[int, Rhythm] = field(default_factory=dict)
     sung: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    accents: Mapping[int, tuple[tuple[int, str], ...]] = field(default_factory=dict)
 
     @property
     def order(self) -> tuple[int, ...]:

@@ -80,3 +80,14 @@ def test_songs_repeat_themselves_more_than_lieder():
         return sum(len(plan_motifs(kind, 32, np.random.default_rng(seed)).copies) for seed in range(60)) / 60 / 32
 
     assert share("song") > 1.3 * share("lied")
+
+
+def test_a_drummer_plays_around_the_strokes_that_must_be_there(untrained):
+    accents = {bar: ((0, "kick"), (12, "snare"), (24, "kick"), (24, "rim"), (36, "snare")) for bar in range(4)}
+    rules = Rules(bars=4, bar_steps=48, parts=("drums",), accents=accents)
+    controls = Controls("major", "4/4", ("drums",), "groove", ("rock",))
+    for bars in write(untrained, Request(controls, rules, Frame(0, 60)), range(5)):
+        for bar, wanted in accents.items():
+            struck = [(hit.pos, hit.drum) for hit in bars[bar].drums]
+            assert set(wanted) <= set(struck)
+            assert len(struck) == len(set(struck))
