@@ -31,9 +31,9 @@ from generator.model.transformer import SIZES, Composer
 from generator.seeds import stream
 
 SET_WEIGHTS = {
-    "openewld": 0.17, "jazz_standards": 0.09, "open_hymnal": 0.08, "openscore_lieder": 0.2,
-    "billboard": 0.07, "polish_scores": 0.09, "mutopia": 0.09, "openscore_quartets": 0.03,
-    "openscore_orchestra": 0.03, "freedoom": 0.03, "easyrpg_rtp": 0.01, "groove": 0.1, "free_midi_chords": 0.01,
+    "openewld": 0.15, "jazz_standards": 0.09, "open_hymnal": 0.06, "openscore_lieder": 0.26,
+    "billboard": 0.06, "polish_scores": 0.08, "mutopia": 0.08, "openscore_quartets": 0.03,
+    "openscore_orchestra": 0.05, "freedoom": 0.03, "easyrpg_rtp": 0.01, "groove": 0.09, "free_midi_chords": 0.01,
 }  # fmt: skip
 """How often a training sequence comes from each set; sets that are not in the corpus leave their share to the rest."""
 _CONTEXTS = (384, 512, 768, 1024)  # tokens of a training window, drawn for each example
