@@ -83,7 +83,7 @@ def test_songs_repeat_themselves_more_than_lieder():
 
 
 def test_a_drummer_plays_around_the_strokes_that_must_be_there(untrained):
-    accents = {bar: ((0, "kick"), (12, "snare"), (24, "kick"), (24, "rim"), (36, "snare")) for bar in range(4)}
+    accents = dict.fromkeys(range(4), ((0, "kick"), (12, "snare"), (24, "kick"), (24, "rim"), (36, "snare")))
     rules = Rules(bars=4, bar_steps=48, parts=("drums",), accents=accents)
     controls = Controls("major", "4/4", ("drums",), "groove", ("rock",))
     for bars in write(untrained, Request(controls, rules, Frame(0, 60)), range(5)):
