@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.brief import Brief
-from personalization.genres import STYLE_FACTS, nearest_writable
+from personalization.genres import STYLE_FACTS
 from personalization.profile import Heard, Profile, RatedTrack
 from personalization.request import Request
 from personalization.understand import Understanding
@@ -78,9 +78,8 @@ def _from_ratings(brief: Brief, profile: Profile) -> list[str]:
 
 
 def _from_history(brief: Brief, history: Heard) -> list[str]:
-    share = sum(value for style, value in history.styles.items() if nearest_writable(style) == brief.style)
+    share = history.styles.get(brief.style, 0.0)
     if share < 0.1:
         return []
-    own = [style for style in history.styles if nearest_writable(style) == brief.style]
-    artists = [name for style in own for name in history.top_artists.get(style, ())][:2]
-    return [f"{share:.0%} of the music you play is {STYLE_FACTS[brief.style].label} or near it ({', '.join(artists)})"]
+    artists = history.top_artists.get(brief.style, ())[:2]
+    return [f"{share:.0%} of the music you play is {STYLE_FACTS[brief.style].label} ({', '.join(artists)})"]

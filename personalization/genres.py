@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from generator.brief import STYLES, writable_styles
+from generator.brief import STYLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +32,26 @@ class StyleFacts:
     acousticness: float
     minor: float
     swing: float
-    nearest: tuple[str, ...]
-    """Styles to turn to, in order, while this one cannot be written."""
 
 
 # fmt: off
 _F = StyleFacts
 STYLE_FACTS: dict[str, StyleFacts] = {
-    #               label        low  usual high   val   aro  dens  cplx  brgt  acou  minor swing nearest
-    "lofi":      _F("lo-fi",      66,  78,   94,  0.10, -0.45, 0.40, 0.65, 0.40, 0.40, 0.60, 0.55, ("jazz", "ambient")),
-    "ambient":   _F("ambient",    50,  64,   84,  0.05, -0.75, 0.15, 0.35, 0.50, 0.25, 0.45, 0.00, ("lofi",)),
-    "jazz":      _F("jazz",       76, 128,  210,  0.30,  0.05, 0.60, 0.85, 0.50, 0.90, 0.35, 0.85, ("lofi",)),
-    "classical": _F("classical",  56,  92,  150,  0.15, -0.15, 0.55, 0.60, 0.55, 0.95, 0.40, 0.00, ("ambient", "pop")),
-    "folk":      _F("folk",       70, 100,  140,  0.25, -0.20, 0.45, 0.30, 0.50, 0.95, 0.35, 0.10, ("pop", "jazz")),
-    "pop":       _F("pop",        84, 108,  132,  0.45,  0.35, 0.60, 0.30, 0.60, 0.45, 0.30, 0.00, ("lofi",)),
-    "rock":      _F("rock",       90, 126,  170,  0.10,  0.65, 0.65, 0.30, 0.55, 0.55, 0.45, 0.00, ("pop",)),
-    "house":     _F("house",     116, 124,  130,  0.35,  0.65, 0.65, 0.35, 0.60, 0.05, 0.55, 0.00, ("pop",)),
-    "hiphop":    _F("hip-hop",    70,  88,  104,  0.00,  0.15, 0.50, 0.40, 0.40, 0.15, 0.65, 0.30, ("lofi", "pop")),
-    "cinematic": _F("cinematic",  60,  90,  140, -0.05,  0.20, 0.55, 0.50, 0.50, 0.75, 0.60, 0.00, ("ambient", "pop")),
-    "synthwave": _F("synthwave",  80, 100,  118,  0.10,  0.35, 0.55, 0.35, 0.60, 0.00, 0.65, 0.00, ("pop", "ambient")),
-    "funk":      _F("funk",       92, 106,  122,  0.45,  0.55, 0.70, 0.55, 0.55, 0.55, 0.40, 0.15, ("pop", "jazz")),
-    "bossa":     _F("bossa nova", 110, 132, 160,  0.35, -0.20, 0.50, 0.75, 0.50, 0.95, 0.35, 0.00, ("jazz",)),
-    "blues":     _F("blues",      60,  96,  140, -0.15,  0.05, 0.50, 0.45, 0.45, 0.80, 0.40, 0.80, ("jazz",)),
+    #               label        low  usual high   val   aro  dens  cplx  brgt  acou  minor swing
+    "lofi":      _F("lo-fi",      66,  78,   94,  0.10, -0.45, 0.40, 0.65, 0.40, 0.40, 0.60, 0.55),
+    "ambient":   _F("ambient",    50,  64,   84,  0.05, -0.75, 0.15, 0.35, 0.50, 0.25, 0.45, 0.00),
+    "jazz":      _F("jazz",       76, 128,  210,  0.30,  0.05, 0.60, 0.85, 0.50, 0.90, 0.35, 0.85),
+    "classical": _F("classical",  56,  92,  150,  0.15, -0.15, 0.55, 0.60, 0.55, 0.95, 0.40, 0.00),
+    "folk":      _F("folk",       70, 100,  140,  0.25, -0.20, 0.45, 0.30, 0.50, 0.95, 0.35, 0.10),
+    "pop":       _F("pop",        84, 108,  132,  0.45,  0.35, 0.60, 0.30, 0.60, 0.45, 0.30, 0.00),
+    "rock":      _F("rock",       90, 126,  170,  0.10,  0.65, 0.65, 0.30, 0.55, 0.55, 0.45, 0.00),
+    "house":     _F("house",     116, 124,  130,  0.35,  0.65, 0.65, 0.35, 0.60, 0.05, 0.55, 0.00),
+    "hiphop":    _F("hip-hop",    70,  88,  104,  0.00,  0.15, 0.50, 0.40, 0.40, 0.15, 0.65, 0.30),
+    "cinematic": _F("cinematic",  60,  90,  140, -0.05,  0.20, 0.55, 0.50, 0.50, 0.75, 0.60, 0.00),
+    "synthwave": _F("synthwave",  80, 100,  118,  0.10,  0.35, 0.55, 0.35, 0.60, 0.00, 0.65, 0.00),
+    "funk":      _F("funk",       92, 106,  122,  0.45,  0.55, 0.70, 0.55, 0.55, 0.55, 0.40, 0.15),
+    "bossa":     _F("bossa nova", 110, 132, 160,  0.35, -0.20, 0.50, 0.75, 0.50, 0.95, 0.35, 0.00),
+    "blues":     _F("blues",      60,  96,  140, -0.15,  0.05, 0.50, 0.45, 0.45, 0.80, 0.40, 0.80),
 }
 
 # Foreign genre -> our styles with weights. Names are written as `normalise` leaves them.
@@ -130,14 +128,3 @@ def styles_of_genre(genre: str) -> dict[str, float] | None:
         if found is not None:
             return found
     return None
-
-
-def nearest_writable(style: str) -> str:
-    """The style itself, or the closest one that has a style file."""
-    writable = writable_styles()
-    if style in writable:
-        return style
-    for name in STYLE_FACTS[style].nearest:
-        if name in writable:
-            return name
-    return writable[0]

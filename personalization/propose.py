@@ -15,10 +15,10 @@ from zlib import crc32
 
 import numpy as np
 
-from generator.brief import TEMPO_RANGE_BPM, Brief, Key, Mood, writable_styles
+from generator.brief import TEMPO_RANGE_BPM, Brief, Key, Mood
 from personalization.explain import reasons
 from personalization.features import NAMES, expected_attributes, features
-from personalization.genres import STYLE_FACTS, StyleFacts, nearest_writable
+from personalization.genres import STYLE_FACTS, StyleFacts
 from personalization.population import PopulationModel
 from personalization.profile import Heard, Profile, summarise_plays
 from personalization.request import Request
@@ -78,7 +78,7 @@ def propose(request: Request, profile: Profile, *, seed: int) -> Proposal:
     seed = seed if request.seed is None else request.seed
     rng = np.random.default_rng([seed & 0xFFFFFFFF, seed >> 32, crc32(b"propose")])
     history = summarise_plays(profile.plays)
-    styles, notices = _asked_styles(request, found)
+    styles = _asked_styles(request, found)
     mood = found.mood or _usual_mood(styles, history)
     novelty = DEFAULT_NOVELTY if request.novelty is None else request.novelty
     suitable = _style_weights(mood, history)
@@ -89,25 +89,16 @@ def propose(request: Request, profile: Profile, *, seed: int) -> Proposal:
     return Proposal(
         brief=chosen,
         why=reasons(request, found, chosen, profile, history, asked_style=bool(styles)),
-        heard=(*found.heard, *notices),
+        heard=found.heard,
         unknown=found.unknown,
         probability=probability,
         ranker=make_ranker(taste, mood),
     )
 
 
-def _asked_styles(request: Request, found: Understanding) -> tuple[dict[str, float], tuple[str, ...]]:
-    """The style mixture asked for, in styles that can be written, and a notice for each that cannot yet."""
-    asked = {name: 1.0 / len(request.styles) for name in request.styles} if request.styles else found.styles
-    mixture: dict[str, float] = {}
-    notices = []
-    for name, weight in asked.items():
-        near = nearest_writable(name)
-        if near != name:
-            label = STYLE_FACTS[name].label
-            notices.append(f"{label} is not written yet, so the nearest style, {STYLE_FACTS[near].label}")
-        mixture[near] = mixture.get(near, 0.0) + weight
-    return mixture, tuple(notices)
+def _asked_styles(request: Request, found: Understanding) -> dict[str, float]:
+    """The style mixture asked for: by the options, else by the text."""
+    return {name: 1.0 / len(request.styles) for name in request.styles} if request.styles else found.styles
 
 
 def _usual_mood(styles: dict[str, float], history: Heard) -> Mood:
@@ -166,12 +157,9 @@ def _near(value: float, spread: float, rng: np.random.Generator) -> float:
 
 def _style_weights(mood: Mood, history: Heard) -> dict[str, float]:
     """How well each style suits the mood, leaning to what the listener plays; every style keeps a floor."""
-    heard = dict.fromkeys(writable_styles(), 0.0)
-    for style, share in history.styles.items():
-        heard[nearest_writable(style)] += share
     weights = {}
-    for name, share in heard.items():
-        facts = STYLE_FACTS[name]
+    for name, facts in STYLE_FACTS.items():
+        share = history.styles.get(name, 0.0)
         distance = (facts.valence - mood.valence) ** 2 + (facts.arousal - mood.arousal) ** 2
         weights[name] = (0.12 + share) * math.exp(-2.5 * distance) + 0.01
     total = sum(weights.values())
