@@ -14,6 +14,9 @@ from generator.score import PPQ, Meter, Section, TempoChange
 MATERIAL_BARS = 8
 """Length of one musical idea; longer sections come back to its beginning."""
 
+HIT_TICKS = PPQ // 2
+"""How long the last chord is where a piece stops short."""
+
 _SLOWING_BARS = 2  # a ritardando takes so long,
 _LEAST_BARS = 8  # and a piece is at least so long before it has one
 
@@ -46,7 +49,10 @@ def make_plan(brief: Brief, style: Style) -> Plan:
     meter = Meter.parse(brief.meter)
     bar_s = meter.bar_ticks / PPQ * 60.0 / brief.tempo_bpm
     slow = 0.0 if brief.loop or style.ending.kind != "ritardando" else style.ending.slow
-    bars = max(1, round((brief.length_s - (0.0 if brief.loop else TAIL_S)) / bar_s))
+    wanted = brief.length_s / bar_s if brief.loop else (brief.length_s - TAIL_S) / bar_s
+    if style.ending.kind == "hit" and not brief.loop:  # of the last bar only a stroke is heard
+        wanted += 1.0 - HIT_TICKS / meter.bar_ticks
+    bars = max(1, round(wanted))
     if bars >= _LEAST_BARS and slow:
         bars = max(_LEAST_BARS, round((brief.length_s - TAIL_S) / bar_s - _slowing_bars(meter, slow)))
     feeling = feeling_of(brief)

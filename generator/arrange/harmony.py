@@ -16,7 +16,7 @@ from generator.brief import Brief, Key
 from generator.compose import Lead, colour
 from generator.corpus.piece import GRID, Bar, GridChord
 from generator.errors import ArrangeError
-from generator.plan import Plan
+from generator.plan import HIT_TICKS, Plan
 from generator.score import CHORD_TONES, PPQ, Chord, Note, Section
 from generator.seeds import stream
 
@@ -54,7 +54,7 @@ class Outline:
     @property
     def closing_ticks(self) -> int:
         """How long the last chord is held."""
-        return PPQ // 2 if self.ending == "hit" else self.bar_ticks
+        return HIT_TICKS if self.ending == "hit" else self.bar_ticks
 
     @property
     def leading(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.score import Part, Score
+from generator.score import PPQ, Part, Score
 
 SAMPLE_RATE = 44100
 TAIL_S = 1.25
@@ -25,8 +25,11 @@ class Event:
 
 
 def total_samples(score: Score) -> int:
-    """Length of every stem of a score."""
-    return round((score.length_s + TAIL_S) * SAMPLE_RATE)
+    """Length of every stem of a score: its bars and the tail. A piece that stops a beat or more before its last bar is
+    over ends there, so that nobody waits for silence."""
+    last = max((note.end + note.micro for part in score.parts for note in part.notes), default=score.end_tick)
+    end = score.end_tick if score.end_tick - last < PPQ else last
+    return round((score.seconds_at(end) + TAIL_S) * SAMPLE_RATE)
 
 
 def events(score: Score, part: Part) -> tuple[Event, ...]:

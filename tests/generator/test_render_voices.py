@@ -11,7 +11,7 @@ from generator.errors import SoundError
 from generator.render import oscillator
 from generator.render.instruments import INSTRUMENTS
 from generator.render.render import render
-from generator.render.timing import SAMPLE_RATE, TAIL_S, Event, events
+from generator.render.timing import SAMPLE_RATE, TAIL_S, Event, events, total_samples
 from generator.render.voices import perform, voices
 from generator.score import Note, TempoChange
 from tests.generator.making_audio import CPU, centroid_hz, level_db, pitch_cents, score
@@ -87,6 +87,19 @@ def test_repeated_strokes_differ_a_little():
     first, second = heard[:, : SAMPLE_RATE // 4], heard[:, SAMPLE_RATE : SAMPLE_RATE + SAMPLE_RATE // 4]
     assert not torch.equal(first, second)
     assert level_db(first) == pytest.approx(level_db(second), abs=2)
+
+
+def test_a_piece_that_stops_short_has_no_silent_end():
+    whole = score(bars=2)
+    cut = replace(
+        whole,
+        parts=tuple(
+            replace(part, notes=tuple(note for note in part.notes if note.end <= whole.meter.bar_ticks))
+            for part in whole.parts
+        ),
+    )
+    last = max(note.end + note.micro for part in cut.parts for note in part.notes)
+    assert total_samples(cut) == round((cut.seconds_at(last) + TAIL_S) * SAMPLE_RATE) < total_samples(whole)
 
 
 def test_stems_are_as_long_as_the_score_and_its_tail():
