@@ -29,6 +29,8 @@ KINDS = ("song", "jazz", "hymn", "lied")
 """Those with enough melodies; the others repeat as songs do."""
 _BARS = 32  # of each piece
 _DRAWS = 6
+_PLANNED = 0.6
+"""Share of the rhythms that come back by plan; the others do by themselves, being the common ones."""
 _DATA = "data/motifs.json"
 
 
@@ -51,7 +53,7 @@ def plan_motifs(kind: str, bars: int, rng: np.random.Generator, *, within: int =
 
     def strangeness(motifs: Motifs) -> float:
         copied, echoed = len(motifs.copies) / bars, len(motifs.echo) / bars
-        return abs(copied - float(usual["bar"])) + abs(echoed - float(usual["rhythm"]))
+        return abs(copied - float(usual["bar"])) + abs(echoed - _PLANNED * float(usual["rhythm"]))
 
     return min(drawn, key=strangeness)
 
@@ -75,7 +77,7 @@ def _draw(table: Mapping[str, Any], bars: int, rng: np.random.Generator, within:
         state = following if source >= 0 else "new"
         if state == "bar":
             copies[bar] = copies.get(source, source)
-        elif state == "rhythm":
+        elif state == "rhythm" and rng.random() < _PLANNED:
             echo[bar] = source
     return Motifs(copies, echo)
 

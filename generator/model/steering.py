@@ -1,9 +1,11 @@
-"""Keep the music at the density and complexity that were asked for: a thermostat on the model's logits.
+"""Keep the music at the density, complexity and mode that were asked for: a thermostat on the model's logits.
 
 The model hears the controls in its prompt and follows them as far as it has learned them. Here what has been written
 is counted as it is written; how far it is behind (or ahead) leans the next choice towards sooner and shorter (or later
 and longer) notes, and towards richer (or plainer) chords. With nothing owed, nothing is leaned, so the music stays the
 model's; both aims are averages, and single bars are free to depart from them.
+
+The third of the other mode, and tonic chords that have it, are leaned against all the time.
 
 Definitions as in `corpus.features`: density is melody onsets per quarter note over the bars with melody; complexity is
 0.6 for a chord beyond a plain triad and 0.4 for one with a tone outside the key, averaged over the chords.
@@ -22,6 +24,7 @@ from generator.corpus.piece import GRID
 from generator.model.grammar import DUR0, POS0, QUAL0, ROOT0, State, end_token, part_of
 from generator.model.rules import Rules
 from generator.model.tokens import DURATIONS, FIELDS, POSITIONS, QUALITIES, Controls
+from generator.score import CHORD_TONES
 
 _DENSITIES = (0.28, 0.45, 0.62, 0.77, 0.92, 1.1, 1.32, 1.6, 2.05, 2.8)
 _COMPLEXITIES = (0.0, 0.06, 0.15, 0.27, 0.45, 0.72)
@@ -29,6 +32,7 @@ _COMPLEXITIES = (0.0, 0.06, 0.15, 0.27, 0.45, 0.72)
 _NOTE_PULL, _CHORD_PULL = 1.0, 5.0  # logits for each note, or each unit of complexity, that is owed
 _MOST_NOTES, _MOST_COMPLEXITY = 4.0, 1.5  # owed, at most
 _USUAL_COMPLEXITY = 0.2  # of the next chord, before it is known
+_MODE_PULL = 1.5  # logits against the other mode's third
 _FARTHEST = 4.0  # notes by which a choice delays or hastens what follows, at most
 
 _AT = np.array(POSITIONS) / GRID
@@ -84,9 +88,30 @@ def lean(logits: NDArray[np.floating], state: State, rules: Rules, gauge: Gauge,
     part = part_of(state, rules)
     if aim.density is not None and part == "melody" and state.expects in {"onset", "dur"}:
         return _lean_note(logits, state, rules, gauge, aim.density)
+    if state.expects == "pitch" and part == "melody":
+        return logits - _MODE_PULL * _foreign_thirds(aim.mode)
+    if state.expects == "qual" and state.root == 0:
+        logits = logits - _MODE_PULL * _foreign_tonics(aim.mode)
     if aim.complexity is not None and state.expects in {"root", "qual"}:
         return _lean_chord(logits, state, gauge, aim.complexity, aim.mode)
     return logits
+
+
+@cache
+def _foreign_thirds(mode: str) -> NDArray[np.float64]:
+    """(vocabulary,): 1 at the pitches that are the third of the other mode."""
+    third = 3 if mode == "major" else 4
+    return np.array([float(name == "pitch" and int(value) % 12 == third) for name, value in FIELDS])
+
+
+@cache
+def _foreign_tonics(mode: str) -> NDArray[np.float64]:
+    """(vocabulary,): 1 at the qualities that would give the tonic chord the third of the other mode."""
+    third, own = (3, 4) if mode == "major" else (4, 3)
+    return np.array([
+        float(name == "qual" and third in CHORD_TONES[value] and own not in CHORD_TONES[value])
+        for name, value in FIELDS
+    ])  # fmt: skip
 
 
 def _lean_note(
