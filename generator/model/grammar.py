@@ -46,9 +46,9 @@ class State:
     `expects` names the next kind of token; `done` counts written bars and `parts` the blocks begun in this one.
     Of the current block: `pos` and `token` are the last onset and the last thing that began there, `count` how many
     began there (chords: in the bar). `busy` is when the melody is free again, in steps from the start of the bar;
-    `held` counts bars on the same chord; `roots` are the first roots of the bars; `repeats` counts strokes of the
-    last pitch; `rhythms`, `tunes` and `harmonies` hold the melodic rhythm, the pitches and the chords (pos, root,
-    quality) of every finished bar, `rhythm`, `tune` and `harmony` those of this one.
+    `held` counts bars in a row that began with `first_chord`; `roots` are the first roots of the bars; `repeats` counts
+    strokes of the last pitch; `rhythms`, `tunes` and `harmonies` hold the melodic rhythm, the pitches and the chords
+    (pos, root, quality) of every finished bar, `rhythm`, `tune` and `harmony` those of this one.
     """
 
     expects: str = "bar"
@@ -59,6 +59,7 @@ class State:
     count: int = 0
     root: int = -1
     last_chord: tuple[int, int] | None = None
+    first_chord: tuple[int, int] | None = None
     held: int = 0
     roots: tuple[int, ...] = ()
     last_pitch: int | None = None
@@ -143,6 +144,7 @@ def _barline(state: State, rules: Rules) -> State:
         busy=max(0, state.busy - rules.bar_steps) if adjoining else 0,
         last_pitch=state.last_pitch if adjoining else None,
         last_chord=state.last_chord if adjoining else None,
+        first_chord=state.first_chord if adjoining else None,
         rhythm=(),
         tune=(),
         harmony=(),
@@ -168,14 +170,16 @@ def _at(state: State, pos: int, rules: Rules) -> State:
 
 def _after_chord(state: State, quality: int) -> State:
     chord = (state.root, quality)
-    same = chord == state.last_chord and state.count == 0
+    opens = state.count == 0
+    held = state.held + 1 if chord == state.first_chord else 1
     return replace(
         state,
         expects="onset",
         count=state.count + 1,
         last_chord=chord,
-        held=state.held + 1 if same else 1,
-        roots=(*state.roots, state.root) if state.count == 0 else state.roots,
+        first_chord=chord if opens else state.first_chord,
+        held=held if opens else state.held,
+        roots=(*state.roots, state.root) if opens else state.roots,
         harmony=(*state.harmony, (state.pos, state.root, quality)),
     )
 
@@ -273,9 +277,9 @@ def _allow_root(mask: np.ndarray, state: State, rules: Rules) -> None:
         mask[ROOT0] = True
         return
     roots = np.ones(12, dtype=bool)
-    if state.count == 0 and state.last_chord is not None:
+    if state.count == 0 and state.first_chord is not None:
         if state.held >= rules.max_hold:
-            roots[state.last_chord[0]] = False
+            roots[state.first_chord[0]] = False
         if len(state.roots) >= 3 and state.roots[-1] == state.roots[-3] != state.roots[-2]:
             roots[state.roots[-2]] = False  # to and fro once is enough
     resolved = roots & _resolutions(state, rules)
