@@ -319,7 +319,7 @@ def _imitate(model: Composer, piece: Piece, seed: int) -> tuple[tuple[Bar, ...],
         max_leap=24, echo=motifs.echo, copies=motifs.copies,
     )  # fmt: skip
     request = Request(controls, rules, tokens.frame_of(piece.bars, piece.key.tonic))
-    (music,) = write(model, request, [seed], Boldness(min_p=0.006))
+    (music,) = write(model, request, [seed], Boldness(min_p=0.002))
     return music, piece.bar_steps
 
 
