@@ -72,11 +72,6 @@ class Taste:
         weights = np.exp(logs - logs.max())
         return np.asarray(weights / weights.sum())
 
-    @property
-    def trust(self) -> float:
-        """How much of what is served is personal: 0 … 1."""
-        return 1.0 - float(self.say[0])
-
     def update(self, features: ArrayLike, rating: float, noise: float | None = None) -> Taste:
         """Learn from one rating (1 to 5) of features (d,); `noise` is its standard deviation. Returns self.
 
