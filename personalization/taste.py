@@ -4,9 +4,11 @@
 * close: everybody's taste plus an own residual, whose prior the population model gives
 * own: nothing of what others like applies; only their own ratings count
 
-All three are Bayesian linear models. Before a rating is learned, each view says how likely it was; recent verdicts
-count most. A listener who is like the others, or answers by dice, is served the shared view; one for whom the prior
-is wrong (another crowd, another world) escapes from it after a few ratings.
+All three are Bayesian linear models of the columns of `basis.py`. The five levels of a rating count as equal steps: an
+ordered probit served listeners no better (62.1 against 62.6 % of the possible gain at ratings 9–12). Before a rating
+is learned, each view says how likely it was; recent verdicts count most. A listener who is like the others, or answers
+by dice, is served the shared view; one for whom the prior is wrong (another crowd, another world) escapes from it after
+a few ratings.
 """
 
 from __future__ import annotations
@@ -18,11 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from personalization.population import Array, PopulationModel
+from personalization.basis import Array
+from personalization.population import PopulationModel
 
 VIEWS = ("shared", "close", "own")
 _FIRST_SAY = np.log([0.15, 0.75, 0.10])
-_OWN_VARIANCE = 0.06  # of a weight where nothing of others is believed
+_OWN_VARIANCE, _OWN_TOTAL = 0.06, 3.0  # of a weight, of all, where nothing of others is believed
 _BIAS_VARIANCE = 0.15
 MEMORY = 0.95
 SURPRISE = 1.5  # nats that one rating can add to or take from a view
@@ -39,7 +42,7 @@ class Taste:
 
     def __init__(self, population: PopulationModel) -> None:
         self.population = population
-        self.means: Array = np.zeros((len(VIEWS), 0))  # (views, d + 1), the bias last
+        self.means: Array = np.zeros((len(VIEWS), 0))  # (views, p + 1) of the basis, the bias last
         self.covariances: Array = np.zeros((len(VIEWS), 0, 0))
         self.evidence: Array = np.zeros(len(VIEWS))  # nats for each view, relative to "close"
         self.ratings = 0
@@ -49,21 +52,20 @@ class Taste:
         """A listener of whom nothing is known yet but what they say of themselves."""
         taste = cls(prior)
         if prior.weights.size:
-            taste._begin(len(prior.weights))
+            taste._begin(prior.basis.features)
         for features, rating, noise in statements:
             taste.update(features, rating, noise)
         return taste
 
-    def _begin(self, size: int) -> None:
-        shared = np.append(self.population.sized(size).weights, 0.0)
+    def _begin(self, features: int) -> None:
+        shared = np.append(self.population.sized(features).weights, 0.0)
+        size = len(shared) - 1
         alone = np.zeros(size + 1)
         self.means = np.stack([shared, shared, alone])
-        spreads = (
-            np.append(np.zeros(size), _BIAS_VARIANCE),
-            np.append(self.population.variances, self.population.bias_variance),
-            np.append(np.full(size, _OWN_VARIANCE), _BIAS_VARIANCE),
+        alone_spread = np.append(np.full(size, min(_OWN_VARIANCE, _OWN_TOTAL / max(size, 1))), _BIAS_VARIANCE)
+        self.covariances = np.stack(
+            [np.diag(np.append(np.zeros(size), _BIAS_VARIANCE)), self.population.spread, np.diag(alone_spread)]
         )
-        self.covariances = np.stack([np.diag(spread) for spread in spreads])
 
     @property
     def say(self) -> Array:
@@ -85,7 +87,7 @@ class Taste:
             raise ValueError("features and rating must be finite")
         if self.means.shape[1] == 0:
             self._begin(len(x))
-        z = np.append(self.population.standardised(x)[0], 1.0)
+        z = np.append(self.population.basis.expand(x)[0], 1.0)
         sigma = self.population.noise if noise is None else noise
         likely = self._learn(z, rating - self.population.mean, sigma)
         if sigma < HEARSAY:
@@ -102,12 +104,12 @@ class Taste:
             raise ValueError("features must be finite")
         if self.means.shape[1] == 0:
             self._begin(pair.shape[1])
-        first, second = self.population.standardised(pair)
+        first, second = self.population.basis.expand(pair)
         self._learn(np.append(first - second, 0.0), PREFERENCE, PREFERENCE_NOISE)
         return self
 
     def _learn(self, z: Array, value: float, sigma: float) -> Array:
-        """Update every view by one observation of z (d + 1,); the log-likelihood each gave to it comes back."""
+        """Update every view by one observation of z (p + 1,); the log-likelihood each gave to it comes back."""
         likely = np.zeros(len(VIEWS))
         for view in range(len(VIEWS)):
             spread = self.covariances[view] @ z
@@ -121,7 +123,7 @@ class Taste:
 
     @property
     def served(self) -> Array:
-        """The weights (d + 1,) that are served, of standardised features, the bias last."""
+        """The weights (p + 1,) that are served, of the basis, the bias last."""
         return np.asarray(self.say @ self.means)
 
     def predict(self, features: ArrayLike) -> tuple[Array, Array]:
@@ -129,33 +131,37 @@ class Taste:
         x = np.atleast_2d(np.asarray(features, dtype=np.float64))
         if self.means.shape[1] == 0:
             self._begin(x.shape[1])
-        z = np.hstack([self.population.standardised(x), np.ones((len(x), 1))])
+        z = np.hstack([self.population.basis.expand(x), np.ones((len(x), 1))])
         each = z @ self.means.T  # (m, views)
-        mean = each @ self.say
-        spread = np.einsum("md,vde,me->mv", z, self.covariances, z, optimize=True) + (each - mean[:, None]) ** 2
-        return self.population.mean + mean, np.sqrt(np.maximum(spread @ self.say, 0.0))
+        say = self.say
+        mean = each @ say
+        variance = ((z @ self.covariances) * z).sum(axis=2).T + (each - mean[:, None]) ** 2
+        return self.population.mean + mean, np.sqrt(np.maximum(variance @ say, 0.0))
 
     @property
     def residual(self) -> Array:
-        """What this listener adds to everybody's weights, (d,), of standardised features."""
-        if self.means.shape[1] == 0:
-            return np.zeros(len(self.population.weights))
-        return self.served[:-1] - self.population.weights
+        """What this listener adds to everybody's weights, (d,): the slopes, of standardised features."""
+        features = self.population.basis.features
+        return self._own()[:features] if self.means.shape[1] else np.zeros(features)
+
+    def _own(self) -> Array:
+        return np.asarray(self.served[:-1] - self.population.weights)
 
     def explain(self, features: ArrayLike) -> Array:
         """What each feature (d,) adds to or takes from this listener's rating, beyond what everybody thinks."""
         x = np.asarray(features, dtype=np.float64)
         if self.means.shape[1] == 0:
             return np.zeros(len(x))
-        return np.asarray(self.residual * self.population.standardised(x)[0])
+        basis = self.population.basis
+        return basis.folded(self._own() * basis.expand(x)[0])
 
-    def linear(self, size: int) -> tuple[Array, float]:
-        """The served prediction as weights (d,) of plain features and a constant."""
+    def polynomial(self, size: int) -> tuple[Array, Array, float]:
+        """The served prediction of plain features x (d,) as `x @ slopes + x² @ curves + constant`."""
         if self.means.shape[1] == 0:
             self._begin(size)
         served = self.served
-        weights = served[:-1] / self.population.scale
-        return weights, self.population.mean + float(served[-1]) - float(weights @ self.population.centre)
+        slopes, curves, constant = self.population.basis.polynomial(served[:-1])
+        return slopes, curves, self.population.mean + float(served[-1]) + constant
 
     def to_dict(self) -> dict[str, Any]:
         return {

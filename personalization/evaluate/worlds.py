@@ -11,12 +11,16 @@ r 0.53; CHIIR 2024).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from personalization.population import Array
+from personalization.basis import Array
 from personalization.taste import Statement
+
+See = Callable[[Array, Array], Array]
+"""What a model sees of pieces (n, 16) in moods (n, 2)."""
 
 STYLES, ATTRIBUTES = 8, 8
 MIDDLE, REACH = 3.05, 0.70  # stars: of a typical piece, and of one deviation of liking
@@ -129,34 +133,39 @@ def features(pieces: Array, moods: Array) -> Array:
     return np.hstack([pieces, at**2, moods[:, :1] * at, moods[:, 1:] * at, moods, moods[:, :1] * moods[:, 1:], pairs])
 
 
-def ratings(world: World, listeners: int, each: int, seed: int) -> tuple[Array, Array, Array]:
-    """What a population model is fitted on: features (n, 46), ratings (n,), whose they are (n,)."""
+def plain(pieces: Array, moods: Array) -> Array:
+    """The same without anything prepared, (n, 18): pieces and moods as they are."""
+    return np.hstack([pieces, moods])
+
+
+def ratings(world: World, listeners: int, each: int, seed: int, see: See = features) -> tuple[Array, Array, Array]:
+    """What a population model is fitted on: features (n, d), ratings (n,), whose they are (n,)."""
     rng = np.random.default_rng(seed)
     seen, given = [], []
     for _ in range(listeners):
         listener = world.listener(rng)
         pieces, moods = draw_pieces(rng, each), draw_moods(rng, each)
-        seen.append(features(pieces, moods))
+        seen.append(see(pieces, moods))
         given += [stars(listener, value, rng) for value in world.liking(listener, pieces, moods)]
     return np.concatenate(seen), np.array(given), np.repeat(np.arange(listeners), each)
 
 
-def listens(world: World, listener: Listener, rng: np.random.Generator) -> list[Statement]:
+def listens(world: World, listener: Listener, rng: np.random.Generator, see: See = features) -> list[Statement]:
     """A short history as pseudo-ratings: what they played, and what they might have played."""
     pieces, moods = draw_pieces(rng, 400), draw_moods(rng, 400)
     liking = world.liking(listener, pieces, moods)
     shares = np.exp((liking - liking.max()) / 0.35)
     played = rng.choice(400, _LISTENED, replace=False, p=shares / shares.sum())
-    seen = features(pieces, moods)
+    seen = see(pieces, moods)
     others = rng.choice(400, _LISTENED, replace=False)
     return [(seen[i], 4.0, 1.2**0.5) for i in played] + [(seen[i], 3.0, 2.4**0.5) for i in others]
 
 
-def statements(listener: Listener) -> list[Statement]:
+def statements(listener: Listener, see: See = features) -> list[Statement]:
     """Two styles they say they like, and one they do not."""
     order = np.argsort(-listener.styles)
     said = [(order[0], 4.3), (order[1], 4.3), (order[-1], 1.8)]
-    return [(features(_only(style), np.zeros((1, 2)))[0], value, 1.0) for style, value in said]
+    return [(see(_only(style), np.zeros((1, 2)))[0], value, 1.0) for style, value in said]
 
 
 def _only(style: int) -> Array:

@@ -106,7 +106,7 @@ def test_what_listeners_differ_in_is_learned_faster():
     x = rng.normal(size=(1200, 2))
     own = rng.normal(0, 0.8, 60)[who]
     model = PopulationModel().fit(x, np.clip(3 + 0.5 * x[:, 0] + own * x[:, 1] + rng.normal(0, 0.4, 1200), 1, 5), who)
-    assert model.variances[1] > 5 * model.variances[0]
+    assert model.spread[1, 1] > 5 * model.spread[0, 0]
     taste = Taste.start(model)
     for value in (1.5, -1.5, 1.5):
         taste.update([value, value], 4.5 if value > 0 else 1.5)
@@ -141,6 +141,72 @@ def test_the_population_learns_what_is_shared_and_not_who_is_kind():
     assert PopulationModel.from_dict(json.loads(json.dumps(model.to_dict()))).predict(x[:3]) == pytest.approx(
         model.predict(x[:3])
     )
+
+
+def _peaked(rng: np.random.Generator, size: int):
+    """A crowd whose members each like a place of their own among the features, near one that most like."""
+    around = rng.uniform(-0.6, 0.6, size)
+
+    def listener():
+        place = around + rng.normal(0, 0.5, size)
+        return lambda x: 4.5 - ((x - place) ** 2).sum(axis=1) * 1.6 / size
+
+    return listener
+
+
+@pytest.mark.parametrize("size", [3, 8, 20, 50])
+def test_a_favourite_place_among_plain_features_is_found_whatever_their_number_and_units(size):
+    rng = np.random.default_rng(size)
+    unit, zero = 10.0 ** rng.uniform(-3, 3, size), rng.normal(0, 50, size)
+    listener = _peaked(rng, size)
+    who, seen = np.repeat(np.arange(120), 20), rng.normal(size=(2400, size))
+    given = [listener()(seen[who == number]) for number in range(120)]
+    ratings = np.clip(np.round(np.concatenate(given) + rng.normal(0, 0.6, 2400)), 1, 5)
+    model = PopulationModel().fit(seen * unit + zero, ratings, who)
+    shared = own = 0.0
+    for _ in range(25):
+        likes, taste = listener(), Taste.start(model)
+        for _ in range(10):
+            pool = rng.normal(size=(60, size))
+            chosen = int(taste.predict(pool * unit + zero)[0].argmax())
+            taste.update(pool[chosen] * unit + zero, float(np.clip(np.round(likes(pool[[chosen]])[0]), 1, 5)))
+        pool = rng.normal(size=(200, size))
+        value = likes(pool)
+        shared += value[model.predict(pool * unit + zero).argmax()] - value.mean()
+        own += value[taste.predict(pool * unit + zero)[0].argmax()] - value.mean()
+    assert shared > 0, "the crowd's place is found: a straight line would find none"
+    assert own > 0.97 * shared, "and what a listener says of theirs does no harm"
+
+
+def test_straight_listeners_are_not_given_curves():
+    rng = np.random.default_rng(8)
+    x, who = rng.normal(size=(1500, 4)), np.repeat(np.arange(75), 20)
+    own = rng.normal(0, 0.4, (75, 4))[who]
+    y = np.clip(3 + (x * (own + np.array([0.5, 0, 0, 0]))).sum(axis=1) + rng.normal(0, 0.6, 1500), 1, 5)
+    assert PopulationModel().fit(x, y, who).basis.size == 4
+
+
+def test_few_listeners_leave_more_doubt_about_the_next_one():
+    rng = np.random.default_rng(9)
+    x, who = rng.normal(size=(4000, 6)), np.repeat(np.arange(200), 20)
+    y = np.clip(3 + x @ [0.4, 0.2, 0, 0, 0, 0] + rng.normal(0, 0.6, 4000), 1, 5)
+    few, many = PopulationModel().fit(x[:200], y[:200], who[:200]), PopulationModel().fit(x, y, who)
+    assert Taste.start(few).predict(x[:5])[1].mean() > 1.1 * Taste.start(many).predict(x[:5])[1].mean()
+
+
+@given(st.integers(1, 6), st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_the_polynomial_that_travels_says_what_the_taste_says(size, seed):
+    rng = np.random.default_rng(seed)
+    x, who = rng.normal(3.0, 7.0, size=(160, size)), np.repeat(np.arange(8), 20)
+    y = np.clip(3 - 0.02 * ((x - 3) ** 2).sum(axis=1) + rng.normal(0, 0.5, 160), 1, 5)
+    taste = Taste.start(PopulationModel().fit(x, y, who)).update(x[0], 5.0).update(x[1], 1.0)
+    slopes, curves, constant = taste.polynomial(size)
+    assert x @ slopes + x**2 @ curves + constant == pytest.approx(taste.predict(x)[0])
+    contributions = taste.explain(x[2])
+    assert contributions.shape == (size,)
+    back = Taste.from_dict(json.loads(json.dumps(taste.to_dict())))
+    assert back.predict(x)[0] == pytest.approx(taste.predict(x)[0])
 
 
 @pytest.mark.parametrize(
