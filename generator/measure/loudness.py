@@ -9,61 +9,138 @@ import math
 from functools import lru_cache
 
 import numpy as np
-import pyloudnorm
 import torch
 from torch import Tensor
 
+from generator import blocks
+
 SILENCE_LUFS = -120.0
 """What silence is called instead of minus infinity, so that it can be written as JSON."""
+STEPS_PER_S = 10
+"""Loudness is gathered in tenths of a second; every window of the standards is a whole number of them."""
 
-_BLOCK_S = 0.4
-_RANGE_WINDOW_S = 3.0
+_BLOCK_STEPS = 4
+_RANGE_STEPS = 30
+_OFFSET_DB = -0.691
+_ABSOLUTE_LUFS = -70.0
+_RELATIVE_LU, _RANGE_RELATIVE_LU = -10.0, -20.0
 _PHASES = 8
 _HALF_WIDTH = 16
 _FRAME = 64
-_CHUNK = 4096 * _FRAME
+_FRAMES_AT_ONCE = 2048
 
 
 def integrated_lufs(audio: Tensor, rate: int) -> float:
     """Gated loudness in LUFS; SILENCE_LUFS for silence. Audio shorter than 0.4 s counts as if silence followed."""
-    samples = _samples(audio, math.ceil(_BLOCK_S * rate) + 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = float(pyloudnorm.Meter(rate).integrated_loudness(samples))
-    return value if math.isfinite(value) else SILENCE_LUFS
+    return gated_lufs(weighted_power(audio, rate))
 
 
 def loudness_range(audio: Tensor, rate: int) -> float:
     """Loudness range in LU (EBU Tech 3342); 0 for audio under two windows of 3 s or silence."""
-    if audio.shape[-1] < 2 * _RANGE_WINDOW_S * rate or float(audio.abs().max()) < 1e-6:
+    return range_lu(weighted_power(audio, rate))
+
+
+def weighted_power(audio: Tensor, rate: int, steps_per_s: int = STEPS_PER_S) -> Tensor:
+    """K-weighted power in steps of 1 / `steps_per_s` of a second, the channels added up. -> float64 [steps]
+
+    What is left after the last whole step counts as a step that silence fills up.
+    """
+    audio = audio if audio.dim() == 2 else audio[None]
+    step = rate // steps_per_s
+    response = _weighting(rate, audio.device)
+    heard = blocks.filtered(audio, lambda spectra: spectra.mul_(response))
+    whole = heard.shape[-1] // step
+    steps = heard[:, : whole * step].view(len(heard), whole, step)
+    power = torch.linalg.vector_norm(steps, dim=-1).double().square()
+    rest = torch.linalg.vector_norm(heard[:, whole * step :], dim=-1, keepdim=True).double().square()
+    return (torch.cat([power, rest], 1) / step).sum(0)
+
+
+def gated_lufs(power: Tensor) -> float:
+    """Integrated loudness of K-weighted power in tenths of a second, with both gates of BS.1770-4. -> LUFS"""
+    windows = _windows(power, _BLOCK_STEPS)
+    loud = windows[_lufs(windows) > _ABSOLUTE_LUFS]
+    if not len(loud):
+        return SILENCE_LUFS
+    return float(_lufs(loud[_lufs(loud) > _lufs(loud.mean()) + _RELATIVE_LU].mean()))
+
+
+def range_lu(power: Tensor) -> float:
+    """Loudness range of K-weighted power in tenths of a second: the 10th to the 95th of 100 of the windows of 3 s."""
+    if len(power) - 1 < 2 * _RANGE_STEPS:
         return 0.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = float(pyloudnorm.Meter(rate).loudness_range(_samples(audio, 0)))
-    return value if math.isfinite(value) else 0.0
+    windows = _windows(power[:-1], _RANGE_STEPS)
+    loud = windows[_lufs(windows) > _ABSOLUTE_LUFS]
+    if not len(loud):
+        return 0.0
+    levels = _lufs(loud[_lufs(loud) > _lufs(loud.mean()) + _RANGE_RELATIVE_LU])
+    low, high = torch.quantile(levels, torch.tensor([0.10, 0.95], dtype=levels.dtype, device=levels.device)).tolist()
+    return float(high - low)
 
 
 def true_peak_dbtp(audio: Tensor) -> float:
     """Highest true peak of any channel in dBTP, between the samples too."""
-    peak = float(peak_envelope(audio, _FRAME).max()) if audio.shape[-1] else 0.0
+    if not audio.shape[-1]:
+        return 20 * math.log10(1e-6)
+    loudest = float(audio.abs().max())
+    # A peak between the samples stands at most so far above them: what is lower cannot hold the highest one.
+    peak = float(peak_envelope(audio, _FRAME, floor=loudest / _overshoot()).max())
     return 20 * math.log10(max(peak, 1e-6))
 
 
-def peak_envelope(audio: Tensor, step: int) -> Tensor:
+def peak_envelope(audio: Tensor, step: int, *, floor: float = 0.0) -> Tensor:
     """True peak of all channels in every stretch of `step` samples (a divisor of 64). -> [ceil(n / step)]
 
-    Eight-fold interpolation by a windowed sine cardinal, as one matrix product per stretch of audio.
+    Eight-fold interpolation by a windowed sine cardinal, as one matrix product. Only stretches with a sample of at
+    least `floor` are interpolated; of the others the highest sample stands for the peak.
     """
     audio = audio if audio.dim() == 2 else audio[None]
     length = audio.shape[-1]
     matrix = _interpolator().to(audio.device)
     whole = -(-length // _FRAME) * _FRAME
     padded = torch.nn.functional.pad(audio.float(), (_HALF_WIDTH, whole - length + _HALF_WIDTH))
-    peaks = []
-    for start in range(0, whole, _CHUNK):
-        stretch = padded[:, start : start + min(_CHUNK, whole - start) + 2 * _HALF_WIDTH]
-        frames = stretch.unfold(-1, _FRAME + 2 * _HALF_WIDTH, _FRAME)
-        dense = (frames @ matrix).abs_().amax(0)
-        peaks.append(dense.view(-1, _FRAME // step, step * _PHASES).amax(-1).flatten())
-    return torch.cat(peaks)[: -(-length // step)]
+    frames = padded.unfold(-1, _FRAME + 2 * _HALF_WIDTH, _FRAME)
+    inner = padded[:, _HALF_WIDTH : _HALF_WIDTH + whole].view(len(audio), -1, _FRAME // step, step)
+    peaks = torch.maximum(inner.amax((0, 3)), -inner.amin((0, 3)))
+    loud = peaks.amax(1)
+    near = torch.nn.functional.max_pool1d(loud[None, None], 3, 1, 1)[0, 0]  # a frame hears 16 samples of the next
+    for some in torch.split((near >= floor).nonzero().flatten(), _FRAMES_AT_ONCE):
+        dense = (frames[:, some] @ matrix).abs_().amax(0)
+        peaks[some] = dense.view(len(some), _FRAME // step, step * _PHASES).amax(-1)
+    return peaks.flatten()[: -(-length // step)]
+
+
+def _windows(power: Tensor, steps: int) -> Tensor:
+    """Mean power of all windows of so many steps; one window where there are fewer."""
+    if len(power) <= steps:
+        return (power.sum() / steps)[None]
+    # The last step is filled up with silence: a window ends before it, as in the standard.
+    sums = torch.cat([power.new_zeros(1), power[:-1].cumsum(0)])
+    return ((sums[steps:] - sums[:-steps]) / steps).clamp(min=0.0)
+
+
+def _lufs(power: Tensor) -> Tensor:
+    return _OFFSET_DB + 10 * torch.log10(power.clamp(min=1e-13))
+
+
+@lru_cache(maxsize=8)
+def _weighting(rate: int, device: torch.device) -> Tensor:
+    """Response of the K-weighting at the bins of a block: a shelf for the head, a high-pass for the ear.
+
+    BS.1770-4 gives the coefficients at 48 kHz alone; these are the analogue filters behind them (as in libebur128).
+    """
+    z = np.exp(-2j * np.pi * np.arange(blocks.SIZE // 2 + 1) / blocks.SIZE)
+    bend, quality = math.tan(math.pi * 1681.974450955533 / rate), 0.7071752369554196
+    high, band = 10 ** (3.999843853973347 / 20), 10 ** (3.999843853973347 / 20 * 0.4996667741545416)
+    square = bend * bend
+    top = (high + band * bend / quality + square) + 2 * (square - high) * z
+    top = top + (high - band * bend / quality + square) * z * z
+    shelf = top / ((1 + bend / quality + square) + 2 * (square - 1) * z + (1 - bend / quality + square) * z * z)
+    bend, quality = math.tan(math.pi * 38.13547087602444 / rate), 0.5003270373238773
+    square = bend * bend
+    scale = 1 + bend / quality + square
+    ear = (1 - z) ** 2 / (1 + 2 * (square - 1) / scale * z + (1 - bend / quality + square) / scale * z * z)
+    return torch.from_numpy((shelf * ear).astype(np.complex64)).to(device)
 
 
 @lru_cache(maxsize=1)
@@ -76,7 +153,7 @@ def _interpolator() -> Tensor:
     return torch.from_numpy((np.sinc(offset) * window).astype(np.float32))
 
 
-def _samples(audio: Tensor, at_least: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    samples = np.atleast_2d(audio.detach().cpu().numpy()).T
-    short = at_least - len(samples)
-    return np.pad(samples, ((0, short), (0, 0))) if short > 0 else samples
+@lru_cache(maxsize=1)
+def _overshoot() -> float:
+    """How far an interpolated value can stand above the highest sample around it."""
+    return float(_interpolator().abs().sum(0).max())

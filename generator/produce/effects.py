@@ -1,6 +1,7 @@
-"""Effects on whole stems [2, n]: equalising, width, chorus, wow, saturation, echo, room. Each is one plain function.
+"""Effects on whole stems [2, n]: filters, chorus, wow, saturation, echo, room, and where a kick makes others duck.
 
-All but `saturate` are linear, so stems may be treated one by one and still sum to the treated mix.
+Each is one plain function. All but `saturate` are linear, so stems may be treated one by one and still sum to the
+treated mix.
 """
 
 from __future__ import annotations
@@ -10,21 +11,15 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor
 
-from generator.render.filters import samples
+from generator import blocks
 from generator.render.timing import SAMPLE_RATE
 from generator.seeds import stream
 
-_WIDEST = 0.43
-"""Largest ratio of side to mid energy of a stem."""
-
-
-def spectrum(audio: Tensor, ring: int = 8192) -> tuple[Tensor, Tensor, int]:
-    """Padded spectrum [2, bins] with room for `ring` samples, its frequencies in Hz [bins], and the padded length."""
-    size = next_fast_len(audio.shape[-1] + ring, real=True)
-    return torch.fft.rfft(audio, n=size), torch.fft.rfftfreq(size, 1 / SAMPLE_RATE, device=audio.device), size
+STEP = 16
+"""Samples between the points at which a moving delay is given."""
+DUCK_STEP = 64
 
 
 def highpass(hertz: Tensor, cutoff: float) -> Tensor:
@@ -39,132 +34,141 @@ def lowpass(hertz: Tensor, cutoff: float) -> Tensor:
     return 1 / torch.complex(1 - x * x, math.sqrt(2) * x)
 
 
-def shape(
-    audio: Tensor,
-    *,
-    highpass_hz: float,
-    lowpass_hz: tuple[float, ...],
-    width: float,
-    pan: float,
-    mono_below_hz: float,
-    seed: int,
-) -> Tensor:
-    """Equalise, widen and place a stem in one pass through the spectrum.
-
-    `width` above 1 also spreads a mono sound: a decorrelated copy of the middle joins the side.
-    """
-    parts, hertz, size = spectrum(audio)
-    colour = highpass(hertz, highpass_hz)
-    for cutoff in lowpass_hz:
-        if cutoff < 20000:
-            colour = colour * lowpass(hertz, cutoff)
-    mid = (parts[0] + parts[1]) * 0.5 * colour
-    side = (parts[0] - parts[1]) * 0.5 * colour * width
-    if width > 1:
-        side = side + mid * _decorrelator(size, hertz, seed) * (0.6 * (width - 1))
-    # Wider than this, and a mono loudspeaker loses the sound: the sides stay correlated by about 0.4.
-    excess = (side.abs().pow(2).sum() / mid.abs().pow(2).sum().clamp(min=1e-20) / _WIDEST).clamp(min=1.0)
-    side = side / excess.sqrt()
-    angle = (pan + 1) * math.pi / 4
-    left = (mid + side) * (math.cos(angle) * math.sqrt(2))
-    right = (mid - side) * (math.sin(angle) * math.sqrt(2))
-    if mono_below_hz > 0:
-        middle, rest = (left + right) * 0.5, (left - right) * 0.5
-        rest = rest * highpass(hertz, mono_below_hz).abs() ** 2  # without phase: the side must still fit the middle
-        left, right = middle + rest, middle - rest
-    return samples(torch.stack([left, right]), size, audio.shape[-1])
+def shelf(hertz: Tensor, corner: float, gain_db: float, *, high: bool) -> Tensor:
+    """Response of a second-order shelf that raises what lies above (or below) `corner` by `gain_db`."""
+    x = hertz / corner if high else corner / hertz.clamp(min=1e-3)
+    root = 10 ** (gain_db / 80)  # the poles and zeros lie apart by the square root of the gain
+    up, down = x * root, x / root
+    sign = 1.0 if high else -1.0
+    top = torch.complex(1 - up * up, sign * math.sqrt(2) * up)
+    return top / torch.complex(1 - down * down, sign * math.sqrt(2) * down)
 
 
-def _decorrelator(size: int, hertz: Tensor, seed: int) -> Tensor:
-    """Response of 18 ms of fading noise, nothing below 300 Hz, unit energy."""
+def bell(hertz: Tensor, centre: float, gain_db: float, quality: float = 0.9) -> Tensor:
+    """Response of a second-order bell of `gain_db` at `centre`."""
+    x = hertz.clamp(min=1e-3) / centre
+    off, root = quality * (x - 1 / x), 10 ** (gain_db / 40)
+    return torch.complex(torch.full_like(x, root), off) / torch.complex(torch.full_like(x, 1 / root), off)
+
+
+def decorrelator(hertz: Tensor, seed: int) -> Tensor:
+    """Response at the bins of a block of 18 ms of fading noise, nothing below 300 Hz, unit energy."""
     count = int(0.018 * SAMPLE_RATE)
     noise = stream(seed, "width").standard_normal(count) * np.exp(-3.0 * np.arange(count) / count)
     noise /= np.sqrt((noise**2).sum())
-    response = torch.fft.rfft(torch.from_numpy(noise.astype(np.float32)).to(hertz.device), n=size)
+    response = torch.fft.rfft(torch.from_numpy(noise.astype(np.float32)).to(hertz.device), n=blocks.SIZE)
     spread: Tensor = response * highpass(hertz, 300.0)
     return spread
 
 
 def saturate(audio: Tensor, amount: float) -> Tensor:
     """Tape-like saturation, even and odd harmonics, driven relative to the sound's own level."""
-    loud = float(audio.pow(2).mean().sqrt())
+    loud = float(torch.linalg.vector_norm(audio)) / math.sqrt(max(audio.numel(), 1))
     if loud < 1e-7:
         return audio
     push = (0.15 + 1.1 * amount) / (4 * loud)
     bias = 0.25 * amount
-    driven = torch.tanh(audio * push + bias) - math.tanh(bias)
-    return driven / push
+    offset = math.tanh(bias)
+    return blocks.pointwise(audio, lambda some: (some * push).add_(bias).tanh_().sub_(offset).div_(push))
 
 
-class Late:
-    """Reads sounds [2, n] late by a delay [n] in samples (0 or more) that may move: chorus, wow.
+def late(audio: Tensor, delay: Tensor) -> Tensor:
+    """Sound [2, n] read late by a delay that may move, in samples (0 or more) at every `STEP` samples: chorus, wow.
 
-    Cubic (Catmull-Rom) interpolation; the weights are computed once and serve every stem.
+    Cubic (Catmull-Rom) interpolation, a stretch at a time.
     """
-
-    def __init__(self, delay: Tensor) -> None:
-        length = len(delay)
-        back = delay.ceil()
-        t = back - delay
-        at = torch.arange(2, length + 2, device=delay.device, dtype=torch.int32) - back.int()
-        alive = (at > 1).float()
-        self._at = at.clamp_(1, length + 2)
+    length = audio.shape[-1]
+    out = torch.empty_like(audio)
+    ramp = torch.arange(STEP, device=audio.device) / STEP
+    reach = math.ceil(float(delay.max())) + 2
+    for at in range(0, length, blocks.SIZE):
+        kept = min(blocks.SIZE, length - at)
+        points = delay[at // STEP : (at + kept - 1) // STEP + 2]
+        drawn = (points[:-1, None] + points.diff()[:, None] * ramp).flatten()[:kept]
+        back = drawn.ceil()
+        t = back - drawn
+        begin, end = at - reach, min(at + kept + 2, length)
+        near = torch.nn.functional.pad(audio[:, max(begin, 0) : end], (max(-begin, 0), at + kept + 2 - end))
+        where = torch.arange(reach, reach + kept, device=audio.device) - back.long()
         square, cube = t * t, t * t * t
-        self._weights = (
-            0.5 * (2 * square - cube - t) * alive,
-            0.5 * (3 * cube - 5 * square + 2) * alive,
-            0.5 * (4 * square - 3 * cube + t) * alive,
-            0.5 * (cube - square) * alive,
-        )
-
-    def __call__(self, audio: Tensor) -> Tensor:
-        padded = torch.nn.functional.pad(audio, (2, 4))
-        out = torch.zeros_like(audio)
-        for shift, weight in zip((-1, 0, 1, 2), self._weights, strict=True):
-            out.addcmul_(padded.index_select(1, self._at + shift), weight)
-        return out
+        weights = (2 * square - cube - t, 3 * cube - 5 * square + 2, 4 * square - 3 * cube + t, cube - square)
+        sound = torch.zeros(len(audio), kept, device=audio.device, dtype=audio.dtype)
+        for shift, weight in zip((-1, 0, 1, 2), weights, strict=True):
+            sound.addcmul_(near.index_select(1, where + shift), weight, value=0.5)
+        out[:, at : at + kept] = sound
+    return out
 
 
 def chorus(audio: Tensor, amount: float) -> Tensor:
     """Two slow voices on each side beside the dry sound."""
-    times = torch.arange(audio.shape[-1], device=audio.device, dtype=torch.float32) / SAMPLE_RATE
-    wet = torch.zeros_like(audio)
+    times = _steps(audio.shape[-1], audio.device)
+    sound = audio.clone()
     for rate, base_ms, turn, gains in ((0.53, 11.0, 0.0, (1.0, 0.35)), (0.71, 15.5, 0.4, (0.35, 1.0))):
         swing = torch.sin(2 * math.pi * (rate * times + turn))
-        voice = Late((base_ms + 2.6 * swing) * (SAMPLE_RATE / 1000))(audio)
-        wet += voice * torch.tensor(gains, device=audio.device)[:, None]
-    return (audio + 0.7 * amount * wet) / math.sqrt(1 + 0.7 * amount)
+        voice = late(audio, (base_ms + 2.6 * swing) * (SAMPLE_RATE / 1000))
+        for side, gain in enumerate(gains):
+            sound[side].add_(voice[side], alpha=0.7 * amount * gain)
+    return sound.div_(math.sqrt(1 + 0.7 * amount))
 
 
 def wow_delay(length: int, amount: float, seed: int, device: torch.device) -> Tensor:
-    """Delay in samples [n] of a worn tape machine: slow wow and a trace of flutter."""
-    times = torch.arange(length, device=device, dtype=torch.float32) / SAMPLE_RATE
+    """Delay in samples, every `STEP` samples, of a worn tape machine: slow wow and a trace of flutter."""
+    times = _steps(length, device)
     turns = stream(seed, "wow").random(3)
     cents_to_speed = math.log(2) / 1200.0
-    delay = torch.zeros(length, device=device)
+    delay = torch.zeros_like(times)
     for (rate, cents), turn in zip(((0.45, 16.0), (0.83, 8.0), (6.3, 1.6)), turns, strict=True):
         depth = amount * cents * cents_to_speed / (2 * math.pi * rate) * SAMPLE_RATE
         delay += depth * (1 + torch.sin(2 * math.pi * (rate * times + float(turn))))
     return delay
 
 
-def echo(audio: Tensor, seconds: float, feedback: float) -> Tensor:
-    """Ping-pong repeats of a stem, each duller than the sound itself; without the dry sound."""
-    parts, hertz, size = spectrum(audio)
-    source = samples(parts * (highpass(hertz, 220.0) * lowpass(hertz, 3600.0)), size, audio.shape[-1])
+def _steps(length: int, device: torch.device) -> Tensor:
+    """Times in seconds of the control points that cover a length; the last lies after the end."""
+    return torch.arange(length // STEP + 2, device=device, dtype=torch.float32) * (STEP / SAMPLE_RATE)
+
+
+def echo(sent: Tensor, seconds: float, feedback: float) -> Tensor:
+    """Ping-pong repeats of a sound [1, n], each duller than the sound itself; without the dry sound. -> [2, n]"""
+    hertz = blocks.frequencies(SAMPLE_RATE, sent.device)
+    colour = highpass(hertz, 220.0) * lowpass(hertz, 3600.0)
+    middle = blocks.filtered(sent, lambda spectra: spectra.mul_(colour))[0]
     step = max(round(seconds * SAMPLE_RATE), 1)
-    out = torch.zeros_like(audio)
+    out = middle.new_zeros(2, len(middle))
     level = 1.0
-    middle = source.mean(0)
     for repeat in range(1, 9):
         at = repeat * step
-        if at >= audio.shape[-1] or level < 0.02:
+        if at >= len(middle) or level < 0.02:
             break
         near, far = (0, 1) if repeat % 2 else (1, 0)
-        out[near, at:] += level * 0.9 * middle[:-at]
-        out[far, at:] += level * 0.3 * middle[:-at]
+        out[near, at:].add_(middle[:-at], alpha=level * 0.9)
+        out[far, at:].add_(middle[:-at], alpha=level * 0.3)
         level *= feedback
     return out
+
+
+def ducking(drums: Tensor) -> Tensor:
+    """How far the kick pushes other parts down, 0 … 1, at every `DUCK_STEP` samples: down in 6 ms, back within 260 ms.
+
+    Kicks are found as jumps of the level below 110 Hz in drums [1, n]; a fixed shape follows each, so that the pump is
+    even.
+    """
+    hertz = blocks.frequencies(SAMPLE_RATE, drums.device)
+    response = lowpass(hertz, 90.0) ** 2
+    low = blocks.filtered(drums, lambda spectra: spectra.mul_(response))[0]
+    padded = torch.nn.functional.pad(low, (0, -len(low) % DUCK_STEP)).view(-1, DUCK_STEP)
+    level = torch.maximum(padded.amax(1), -padded.amin(1)).cpu()
+    times = torch.arange(round(0.3 * SAMPLE_RATE / DUCK_STEP)) * (DUCK_STEP / SAMPLE_RATE)
+    back = 0.5 + 0.5 * torch.cos(math.pi * ((times - 0.04) / 0.22).clamp(0.0, 1.0))
+    form = (times / 0.006).clamp(max=1.0) * back
+    threshold, wait, last = 0.4 * float(level.max()), round(0.11 * SAMPLE_RATE / DUCK_STEP), -10_000
+    curve = torch.zeros(len(level) + 1)
+    for block in ((level[1:] >= threshold) & (level[:-1] < threshold)).nonzero().flatten().tolist():
+        if block - last > wait:
+            last = block
+            span = curve[block : block + len(form)]
+            torch.maximum(span, form[: len(span)], out=span)
+    return curve.to(drums.device)
 
 
 def room(seconds: float, brightness: float, predelay_ms: float, seed: int, device: torch.device) -> Tensor:

@@ -61,6 +61,8 @@ def _svg(score: Score) -> str:
     import verovio  # noqa: PLC0415 - its fonts take time to load
 
     verovio.enableLog(verovio.LOG_OFF)
+    # verovio knows where its fonts are only in the thread that first imported it.
+    verovio.setDefaultResourcePath(str(Path(verovio.__file__).parent / "data"))
     toolkit = verovio.toolkit()
     toolkit.setOptions(_OPTIONS)
     with tempfile.TemporaryDirectory() as folder:

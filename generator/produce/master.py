@@ -7,11 +7,12 @@ import math
 import torch
 from torch import Tensor
 
-from generator.measure.loudness import SILENCE_LUFS, integrated_lufs
-from generator.produce import effects
-from generator.produce.limiter import envelope_of, glue, limit
+from generator import blocks
+from generator.measure.loudness import SILENCE_LUFS, gated_lufs, integrated_lufs, weighted_power
+from generator.produce import bands, effects
+from generator.produce.dynamics import apply_gain, compress, glue
+from generator.produce.limiter import STEP, envelope_of, gain_curve
 from generator.produce.settings import Master
-from generator.render.filters import samples
 from generator.render.timing import SAMPLE_RATE
 
 HEADROOM_DB = 0.6
@@ -23,6 +24,8 @@ _MATCH_LIMIT_DB = 4.0
 _MATCH_STRENGTH = 0.5
 _SLOPE_DB_PER_OCTAVE = -4.5  # the long-term spectrum of finished records above 100 Hz
 _MAX_GAIN_DB = 40.0
+_INNER_LUFS = -18.0  # loudness at which the soft clip works
+_POWER_STEPS_PER_S = 900  # 49 samples: a limiter's gain hardly moves within
 
 
 def master(bus: Tensor, settings: Master) -> Tensor:
@@ -34,64 +37,80 @@ def master(bus: Tensor, settings: Master) -> Tensor:
         return bus
     sound = _balance(bus, settings.tilt_db)
     if settings.glue > 0:
-        sound = glue(sound, settings.glue)
-    sound = loudness_to(sound, -18.0)
+        compress(sound, glue(settings.glue))
+    sound *= 10 ** ((_INNER_LUFS - integrated_lufs(sound, SAMPLE_RATE)) / 20)
     if settings.drive > 0:
         sound = _soft_clip(sound, settings.drive)
     return to_target(sound, settings.target_lufs + CODEC_LOSS_LU, settings.ceiling_dbtp - HEADROOM_DB)
 
 
-def loudness_to(sound: Tensor, lufs: float) -> Tensor:
-    """Plain gain to a loudness."""
-    return sound * 10 ** ((lufs - integrated_lufs(sound, SAMPLE_RATE)) / 20)
-
-
 def to_target(sound: Tensor, lufs: float, ceiling_db: float) -> Tensor:
-    """Amplify and limit until the limited sound measures `lufs` (to 0.05 LU where the limiter allows)."""
-    peaks = envelope_of(sound)
-    gain_db = lufs - integrated_lufs(sound, SAMPLE_RATE)
-    limited = limit(sound, ceiling_db, gain_db, peaks)
-    for _ in range(4):
-        short = lufs - integrated_lufs(limited, SAMPLE_RATE)
-        if abs(short) < 0.05:
+    """Amplify and limit until the limited sound measures `lufs` (to 0.05 LU where the limiter allows).
+
+    The limiter's gain moves slowly against the weighting of the loudness, so what it does to the loudness is known
+    from the weighted power before it, and only the last of several tries is computed on the sound.
+    """
+    power = weighted_power(sound, SAMPLE_RATE, _POWER_STEPS_PER_S)
+    gain_db = min(lufs - gated_lufs(_tenths(power)), _MAX_GAIN_DB)
+    # A stretch whose samples stay 8 dB below the ceiling cannot rise above it in between (`loudness._overshoot`).
+    peaks = envelope_of(sound, floor=10 ** ((ceiling_db - gain_db - 8.0) / 20))
+    curve = gain_curve(peaks, ceiling_db, gain_db)
+    for _ in range(6):
+        short = lufs - gated_lufs(_tenths(power * _at_power(curve, len(power))))
+        if abs(short) < 0.02:
             break
         gain_db = min(gain_db + 1.15 * short, _MAX_GAIN_DB)
-        limited = limit(sound, ceiling_db, gain_db, peaks)
+        curve = gain_curve(peaks, ceiling_db, gain_db)
+    limited = sound.clone()
+    apply_gain(limited, curve, STEP, sound.shape[-1])
     return limited
+
+
+def _at_power(curve_db: Tensor, steps: int) -> Tensor:
+    """A limiter's curve as factors of the power steps."""
+    width = SAMPLE_RATE // _POWER_STEPS_PER_S
+    place = ((torch.arange(steps, device=curve_db.device) + 0.5) * (width / STEP)).long().clamp(max=len(curve_db) - 1)
+    return torch.pow(10.0, curve_db.double() / 10)[place]
+
+
+def _tenths(power: Tensor) -> Tensor:
+    """Fine power steps gathered to tenths of a second, the last one filled up with silence."""
+    each = _POWER_STEPS_PER_S // 10
+    filled = torch.nn.functional.pad(power, (0, -len(power) % each))
+    return filled.view(-1, each).mean(1)
 
 
 def _balance(bus: Tensor, tilt_db: float) -> Tensor:
     """High-pass at 25 Hz, no offset, tilt, and half of what would bring the spectrum to a record's."""
-    parts, hertz, size = effects.spectrum(bus)
-    response = effects.highpass(hertz, 25.0)
+    hertz = blocks.frequencies(SAMPLE_RATE, bus.device)
     octaves = torch.log2(hertz.clamp(100.0, 10000.0) / 1000.0)
-    gain_db = tilt_db * octaves / math.log2(100.0) + _match(parts, hertz)
-    return samples(parts * (response * torch.pow(10.0, gain_db / 20)), size, bus.shape[1])
+    tilt = torch.pow(10.0, tilt_db * octaves / math.log2(100.0) / 20)
+    response = effects.highpass(hertz, 25.0) * tilt * bands.response(_match(bus, hertz), hertz)
+    return blocks.filtered(bus, lambda spectra: spectra.mul_(response))
 
 
-def _match(parts: Tensor, hertz: Tensor) -> Tensor:
-    """Bounded correction in dB [bins], smooth over third octaves from 60 Hz to 12 kHz."""
-    power = parts.abs().pow(2).sum(0)
-    centres = 62.5 * 2 ** (torch.arange(0, 24, device=hertz.device) / 3)
-    edges = torch.searchsorted(hertz, torch.stack([centres * 2 ** (-1 / 6), centres * 2 ** (1 / 6)]))
-    total = torch.cat([power.new_zeros(1).double(), power.double().cumsum(0)])
-    band = 10 * torch.log10((total[edges[1]] - total[edges[0]]).clamp(min=1e-12)).float()
+def _match(bus: Tensor, hertz: Tensor) -> Tensor:
+    """Bounded correction in dB of every third octave."""
+    power = torch.zeros(len(hertz), dtype=torch.float64, device=hertz.device)
+    for _, spectra in blocks.spectra(bus):
+        power += blocks.power(spectra)
+    band = bands.levels(power, hertz)
     # Third-octave bands of a spectrum falling s dB an octave per bin fall s + 3 dB an octave per band.
-    wanted = (_SLOPE_DB_PER_OCTAVE + 3.0) * torch.log2(centres / 1000.0)
+    wanted = (_SLOPE_DB_PER_OCTAVE + 3.0) * torch.log2(bands.centres(hertz.device) / 1000.0)
     off = wanted - band
     off = (off - off.median()) * _MATCH_STRENGTH
     # What a piece does not have (no bass, no cymbals) cannot be equalised into being.
     off = torch.where(band < band.max() - 45, 0.0, off).clamp(-_MATCH_LIMIT_DB, _MATCH_LIMIT_DB)
-    kernel = torch.tensor([0.25, 0.5, 0.25], device=hertz.device)
-    held = torch.nn.functional.pad(off[None, None], (1, 1), mode="replicate")
-    off = torch.nn.functional.conv1d(held, kernel[None, None])[0, 0]
-    place = (torch.log2(hertz.clamp(min=1.0) / 62.5) * 3).clamp(0, len(off) - 1.001)
-    lower = place.floor().long()
-    return off[lower] + (off[lower + 1] - off[lower]) * (place - lower)
+    return bands.smoothed(off)
 
 
 def _soft_clip(sound: Tensor, drive: float) -> Tensor:
     """Round off what rises above -6 dBFS … -2 dBFS of a sound at -18 LUFS; quieter samples stay as they are."""
     knee = 0.8 - 0.35 * drive
-    over = (sound.abs() - knee).clamp(min=0.0)
-    return torch.where(over > 0, torch.sign(sound) * (knee + (1 - knee) * torch.tanh(over / (1 - knee))), sound)
+    room = 1 - knee
+
+    def rounded(some: Tensor) -> Tensor:
+        within = some.clamp(-knee, knee)
+        return torch.tanh((some - within).div_(room)).mul_(room).add_(within)
+
+    return blocks.pointwise(sound, rounded)

@@ -1,29 +1,30 @@
-"""From stems to a mix: levels, places, rooms, side-chain, lo-fi, ending.
+"""From stems to a mix: levels, places, one room, side-chain, lo-fi, ending.
 
-Every stem comes out finished, with its own share of room and echo, so that the stems sum to the bus. What is not
-linear on the sum belongs to `master`.
+Stems come out dry, each as its channel strip leaves it; what room and echo add to all of them is a stem of its own, as
+on a desk with one return. Together they sum to the bus. What is not linear on the sum belongs to `master`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor
 
-from generator.measure.loudness import SILENCE_LUFS, integrated_lufs
+from generator import blocks
+from generator.measure.loudness import integrated_lufs
 from generator.produce import effects
+from generator.produce.masking import relief
 from generator.produce.settings import Channel, Master
-from generator.render.filters import samples
+from generator.produce.strip import Probe, Strip
 from generator.render.timing import SAMPLE_RATE
 from generator.render.vinyl import record_noise
 
 CRACKLE = "crackle"
-_SILENT_LUFS = -70.0
-_DUCK_STEP = 64
+ROOM = "room"
+_SILENT_PEAK = 1e-5
 _HEADROOM_PEAK = 0.95
 
 
@@ -49,119 +50,100 @@ def mix(
 
     `tempo_bpm` times the echoes. The result is as long as the stems and ends with a fade of `master.fade_out_s`.
     """
-    silent = tuple(name for name, stem in stems.items() if float(stem.abs().max()) < 1e-5)
+    silent = tuple(name for name, stem in stems.items() if blocks.peak(stem) < _SILENT_PEAK)
     sounding = {name: stem for name, stem in stems.items() if name not in silent}
     if not sounding:
         return Mix(next(iter(stems.values())).clone(), dict(stems), silent)
-    length = next(iter(sounding.values())).shape[-1]
-    device = next(iter(sounding.values())).device
-    drums = [stem for name, stem in sounding.items() if roles.get(name) == "drums"]
-    duck = _ducking(torch.stack(drums).sum(0)) if drums else None
-    hall = _Room(master, length, seed, device)
-    wow = effects.Late(effects.wow_delay(length, master.wow, seed, device)) if master.wow > 0 else None
-    done: dict[str, Tensor] = {}
-    for name, stem in sounding.items():
-        channel = channels.get(roles.get(name, ""), Channel())
-        dry = _strip(stem, channel, master, None if roles.get(name) == "drums" else duck, seed)
-        wet = dry + hall.sound(dry, channel.reverb)
-        if channel.delay > 0:
-            wet += 0.6 * channel.delay * effects.echo(dry, master.delay_beats * 60.0 / tempo_bpm, master.delay_feedback)
-        done[name] = wow(wet) if wow is not None else wet
+    length, device = next(iter(stems.values())).shape[-1], next(iter(stems.values())).device
+    used = {name: channels.get(roles.get(name, ""), Channel()) for name in sounding}
+    done = _dry(sounding, roles, used, master, seed)
+    returned = _returned(done, used, master, seed, tempo_bpm)
+    if returned is not None:
+        done[ROOM] = returned
+    if master.wow > 0:
+        delay = effects.wow_delay(length, master.wow, seed, device)
+        for name, stem in done.items():
+            done[name] = effects.late(stem, delay)
     if master.crackle > 0:
         done[CRACKLE] = _crackle(length, master, seed, device)
-    ending = _ending(length, master.fade_out_s, device)
-    bus = torch.zeros(2, length, device=device)
-    for stem in done.values():  # in place: all stems of a long piece once more would be gigabytes
-        stem.mul_(ending)
-        bus += stem
-    done |= {name: torch.zeros(2, length, device=device) for name in silent}
+    bus = _summed(done.values(), master.fade_out_s)
     _make_headroom((bus, *done.values()))
-    return Mix(bus, done, silent)
+    return Mix(bus, done | {name: torch.zeros(2, length, device=device) for name in silent}, silent)
 
 
-def _make_headroom(sounds: Sequence[Tensor]) -> None:
+def _dry(
+    stems: Mapping[str, Tensor], roles: Mapping[str, str], channels: Mapping[str, Channel], master: Master, seed: int
+) -> dict[str, Tensor]:
+    """Every stem through its channel strip."""
+    device = next(iter(stems.values())).device
+    strips = {name: Strip(channel, master, seed, device) for name, channel in channels.items()}
+    probes: dict[str, Probe] = {}
+    for name, stem in stems.items():
+        probes[name] = strips[name].probe(stem)
+    ways = relief({name: probe.bands_db + channels[name].level_lufs for name, probe in probes.items()}, roles)
+    drums = [stem.mean(0, keepdim=True) for name, stem in stems.items() if roles.get(name) == "drums"]
+    pushed = any(channel.sidechain > 0 for channel in channels.values())
+    duck = effects.ducking(torch.stack(drums).sum(0)) if drums and pushed else None
+    done: dict[str, Tensor] = {}
+    for name, stem in stems.items():
+        strip = strips[name]
+        sound = strip.shaped(strip.driven(stem), probes[name].narrow, ways.get(name))
+        done[name] = strip.levelled(sound, None if roles.get(name) == "drums" else duck)
+    return done
+
+
+def _returned(
+    done: Mapping[str, Tensor], channels: Mapping[str, Channel], master: Master, seed: int, tempo_bpm: float
+) -> Tensor | None:
+    """What the room and the echo make of all stems together; None where no channel sends anything."""
+    wet: Tensor | None = None
+    if any(channels[name].reverb > 0 for name in done):
+        sent = _sent((stem, channels[name].reverb) for name, stem in done.items())
+        sent = blocks.pointwise(sent, lambda some: 0.75 * some + 0.25 * some.flip(0))  # each side hears the other
+        answer = effects.room(master.reverb_s, master.reverb_brightness, master.reverb_predelay_ms, seed, sent.device)
+        wet = blocks.convolved(sent, answer).mul_(0.7)
+    if any(channels[name].delay > 0 for name in done):
+        sent = _sent((stem, channels[name].delay) for name, stem in done.items()).mean(0, keepdim=True)
+        repeats = effects.echo(sent.mul_(0.6), master.delay_beats * 60.0 / tempo_bpm, master.delay_feedback)
+        wet = repeats if wet is None else wet.add_(repeats)
+    return wet
+
+
+def _sent(sends: Iterable[tuple[Tensor, float]]) -> Tensor:
+    """Stems added up, each by so much of it as its channel sends."""
+    (first, amount), *others = [(stem, amount) for stem, amount in sends if amount > 0]
+    total = first * amount
+    for stem, share in others:
+        total.add_(stem, alpha=share)
+    return total
+
+
+def _summed(stems: Collection[Tensor], fade_s: float) -> Tensor:
+    """Fade the stems out in place and add them up."""
+    first = next(iter(stems))
+    closing = _ending(first.shape[-1], fade_s, first.device)
+    bus = torch.zeros_like(first)
+    for stem in stems:
+        stem[:, stem.shape[-1] - len(closing) :] *= closing
+        bus += stem
+    return bus
+
+
+def _make_headroom(sounds: tuple[Tensor, ...]) -> None:
     """Turn bus and stems down together where any would clip in a file; mastering sets the loudness anyway."""
-    peak = max(float(sound.abs().max()) for sound in sounds)
+    peak = max(blocks.peak(sound) for sound in sounds)
     if peak > _HEADROOM_PEAK:
         for sound in sounds:
             sound.mul_(_HEADROOM_PEAK / peak)
 
 
-def _strip(stem: Tensor, channel: Channel, master: Master, duck: Tensor | None, seed: int) -> Tensor:
-    """The channel strip up to the fader."""
-    sound = effects.saturate(stem, channel.saturation) if channel.saturation > 0 else stem
-    if channel.chorus > 0:
-        sound = effects.chorus(sound, channel.chorus)
-    sound = effects.shape(
-        sound,
-        highpass_hz=channel.highpass_hz,
-        lowpass_hz=(channel.lowpass_hz, master.lowpass_hz),
-        width=channel.width,
-        pan=channel.pan,
-        mono_below_hz=master.mono_below_hz,
-        seed=seed,
-    )
-    loudness = integrated_lufs(sound, SAMPLE_RATE)
-    if loudness > max(_SILENT_LUFS, SILENCE_LUFS):
-        sound = sound * 10 ** ((channel.level_lufs - loudness) / 20)
-    else:  # a few soft hits are below the loudness gate: level them by their peak instead
-        sound = sound * (10 ** ((channel.level_lufs + 12) / 20) / max(float(sound.abs().max()), 1e-9))
-    if duck is not None and channel.sidechain > 0:
-        sound = sound * 10 ** (-12.0 * channel.sidechain / 20 * duck)
-    return sound
-
-
-class _Room:
-    """The shared room, its spectrum computed once."""
-
-    def __init__(self, master: Master, length: int, seed: int, device: torch.device) -> None:
-        answer = effects.room(master.reverb_s, master.reverb_brightness, master.reverb_predelay_ms, seed, device)
-        self._size = next_fast_len(length + answer.shape[1], real=True)
-        self._answer = torch.fft.rfft(answer, n=self._size)
-
-    def sound(self, dry: Tensor, amount: float) -> Tensor:
-        """What the room adds to a stem; each side hears some of the other."""
-        if amount <= 0:
-            return torch.zeros_like(dry)
-        sent = 0.75 * dry + 0.25 * dry.flip(0)
-        wet = samples(torch.fft.rfft(sent, n=self._size) * self._answer, self._size, dry.shape[1])
-        return 0.7 * amount * wet
-
-
-def _ducking(drums: Tensor) -> Tensor:
-    """How far the kick pushes other parts down at each sample, 0 … 1: down in 6 ms, back within 260 ms.
-
-    Kicks are found as jumps of the level below 110 Hz; a fixed shape follows each, so that the pump is even.
-    """
-    length = drums.shape[-1]
-    parts, hertz, size = effects.spectrum(drums.mean(0, keepdim=True))
-    low = samples(parts * effects.lowpass(hertz, 90.0) ** 2, size, length)[0]
-    padded = torch.nn.functional.pad(low, (0, -length % _DUCK_STEP))
-    level = padded.view(-1, _DUCK_STEP).abs().amax(1).cpu().numpy()
-    curve = torch.zeros(len(level) + 1, dtype=torch.float32)
-    times = torch.arange(round(0.3 * SAMPLE_RATE / _DUCK_STEP)) * (_DUCK_STEP / SAMPLE_RATE)
-    back = 0.5 + 0.5 * torch.cos(math.pi * ((times - 0.04) / 0.22).clamp(0.0, 1.0))
-    form = (times / 0.006).clamp(max=1.0) * back
-    threshold, wait, last = 0.4 * float(level.max()), round(0.11 * SAMPLE_RATE / _DUCK_STEP), -10_000
-    for block in range(1, len(level)):
-        if level[block] >= threshold > level[block - 1] and block - last > wait:
-            last = block
-            span = curve[max(block - 1, 0) : block - 1 + len(form)]
-            torch.maximum(span, form[: len(span)], out=span)
-    curve = curve.to(drums.device)
-    ramp = torch.arange(_DUCK_STEP, device=drums.device) / _DUCK_STEP
-    return (curve[:-1, None] + curve.diff()[:, None] * ramp).flatten()[:length]
-
-
 def _crackle(length: int, master: Master, seed: int, device: torch.device) -> Tensor:
     noise = record_noise(length, seed=seed, name="crackle", device=device)
     level = -54.0 + 18.0 * master.crackle
-    return noise * 10 ** ((level - integrated_lufs(noise, SAMPLE_RATE)) / 20)
+    return noise.mul_(10 ** ((level - integrated_lufs(noise, SAMPLE_RATE)) / 20))
 
 
 def _ending(length: int, fade_s: float, device: torch.device) -> Tensor:
-    """Gain [length] that closes the piece with a rounded fade to silence."""
+    """Gain of the last samples, a rounded fade to silence of at least 50 ms."""
     fade = min(max(round(fade_s * SAMPLE_RATE), SAMPLE_RATE // 20), length)
-    gain = torch.ones(length, device=device)
-    gain[length - fade :] = 0.5 + 0.5 * torch.cos(torch.linspace(0, math.pi, fade, device=device))
-    return gain
+    return 0.5 + 0.5 * torch.cos(torch.linspace(0, math.pi, fade, device=device))

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 _Amount = Annotated[float, Field(ge=0.0, le=1.0)]
+_Gain = Annotated[float, Field(ge=-12.0, le=12.0)]
 
 
 class _Settings(BaseModel):
@@ -25,6 +26,15 @@ class Channel(_Settings):
     highpass_hz: Annotated[float, Field(ge=20.0, le=2000.0)] = 30.0
     lowpass_hz: Annotated[float, Field(ge=200.0, le=20000.0)] = 20000.0
     """20000 leaves the top open."""
+    low_db: _Gain = 0.0
+    """Shelf below 150 Hz."""
+    mid_db: _Gain = 0.0
+    """Bell at `mid_hz`."""
+    mid_hz: Annotated[float, Field(ge=200.0, le=8000.0)] = 2500.0
+    high_db: _Gain = 0.0
+    """Shelf above 5 kHz."""
+    compression: _Amount = 0.0
+    """How far the level is evened out; 1 is 4:1 and at most 9 dB."""
     saturation: _Amount = 0.0
     """Harmonics of a driven tape or tube; 1 is plainly distorted."""
     chorus: _Amount = 0.0

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from generator.render.timing import SAMPLE_RATE
 
-_FRAME = 4096
+_FRAME, _SHORT_FRAME = 4096, 2048
+_BLOCK, _RING = 32768, 4096  # a fixed filter works in blocks of so many samples and may ring so long
+_TOGETHER = 1 << 18  # samples of the frames that are transformed together
 _STEPS_PER_OCTAVE = 24
 _LOWEST_HZ = 20.0
 _STEPS = int(math.log2(20000 / _LOWEST_HZ) * _STEPS_PER_OCTAVE)
@@ -39,38 +41,55 @@ def lowpass_response(cutoff_hz: Tensor, q: Tensor, size: int) -> Tensor:
 
 
 def lowpass(sound: Tensor, cutoff_hz: Tensor, q: Tensor) -> Tensor:
-    """Filter rows [B, n], each with its own fixed cutoff [B] and quality [B]."""
+    """Filter rows [B, n], each with its own fixed cutoff [B] and quality [B]; in blocks, as in `generator.blocks`."""
     length = sound.shape[-1]
-    size = next_fast_len(length + 4096, real=True)
-    spectrum = torch.fft.rfft(sound, n=size) * lowpass_response(cutoff_hz, q, size)
-    return samples(spectrum, size, length)
+    if length <= _BLOCK - _RING:
+        size = next_fast_len(length + _RING, real=True)
+        spectrum = torch.fft.rfft(sound, n=size).mul_(lowpass_response(cutoff_hz, q, size))
+        return samples(spectrum, size, length)
+    hop = _BLOCK - _RING
+    blocks = -(-length // hop)
+    padded = torch.nn.functional.pad(sound, (_RING, blocks * hop - length))
+    spectra = torch.fft.rfft(padded.unfold(-1, _BLOCK, hop))
+    spectra.mul_(lowpass_response(cutoff_hz, q, _BLOCK)[:, None])
+    filtered: Tensor = torch.fft.irfft(spectra, n=_BLOCK)[..., _RING:].flatten(1)[:, :length]
+    return filtered
 
 
 @lru_cache(maxsize=64)
-def _response_table(q: float, device: torch.device) -> Tensor:
+def _response_table(q: float, frame: int, device: torch.device) -> Tensor:
     """Responses for cutoffs a quarter-tone apart, [steps, bins]."""
     cutoffs = _LOWEST_HZ * 2 ** (torch.arange(_STEPS + 1, device=device) / _STEPS_PER_OCTAVE)
-    return lowpass_response(cutoffs, torch.full_like(cutoffs, q), _FRAME)
+    return lowpass_response(cutoffs, torch.full_like(cutoffs, q), frame)
 
 
 def swept_lowpass(sound: Tensor, cutoff_hz: Tensor, q: float, hop: int) -> Tensor:
     """Filter rows [B, n] with cutoffs [B, n // hop + 2] (Hz) given every `hop` samples.
 
     The input is cut into overlapping triangular windows; each goes through the causal filter of its moment and
-    the results add up, so the filter glides. `hop` is at most 1024: the rest of the 4096-sample frame is for ringing.
+    the results add up, so the filter glides. `hop` is at most 512: the rest of a frame is for ringing, and frames are
+    as short as the lowest cutoff allows.
     """
     rows, length = sound.shape
     frames = length // hop + 2
+    lowest = float(cutoff_hz.min())
+    # A resonance falls by exp(-pi f t / q): below -78 dB where a short frame ends.
+    frame = _SHORT_FRAME if lowest * (_SHORT_FRAME - 2 * hop) > 2.9 * q * SAMPLE_RATE else _FRAME
     padded = torch.nn.functional.pad(sound, (hop, frames * hop + hop - hop - length))
     ramp = torch.arange(hop, device=sound.device, dtype=torch.float32) / hop
     window = torch.cat([ramp, 1 - ramp])
-    cut = padded.unfold(-1, 2 * hop, hop)[:, :frames] * window
+    cut = padded.unfold(-1, 2 * hop, hop)[:, :frames]
     step = (torch.log2(cutoff_hz[:, :frames].clamp(min=_LOWEST_HZ) / _LOWEST_HZ) * _STEPS_PER_OCTAVE).round()
-    response = _response_table(q, sound.device)[step.long().clamp(0, _STEPS)]
-    filtered = torch.fft.irfft(torch.fft.rfft(cut, n=_FRAME) * response, n=_FRAME)
-    out = sound.new_zeros(rows, (frames - 1) * hop + _FRAME)
-    # A fold in time: the k-th hop-long slice of every frame lands k hops later.
-    slices = filtered.view(rows, frames, _FRAME // hop, hop)
-    for k in range(_FRAME // hop):
-        out[:, k * hop : (k + frames) * hop] += slices[:, :, k].reshape(rows, frames * hop)
+    step = step.long().clamp(0, _STEPS)
+    table = _response_table(q, frame, sound.device)
+    out = sound.new_zeros(rows, (frames - 1) * hop + frame)
+    together = max(_TOGETHER // (rows * frame), 1)
+    for at in range(0, frames, together):
+        some = slice(at, min(at + together, frames))
+        spectra = torch.fft.rfft(cut[:, some] * window, n=frame).mul_(table[step[:, some]])
+        # A fold in time: the k-th hop-long slice of every frame lands k hops later.
+        slices = torch.fft.irfft(spectra, n=frame).view(rows, -1, frame // hop, hop)
+        count = slices.shape[1]
+        for k in range(frame // hop):
+            out[:, (at + k) * hop : (at + k + count) * hop] += slices[:, :, k].reshape(rows, count * hop)
     return out[:, hop : hop + length]

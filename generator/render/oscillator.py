@@ -19,6 +19,7 @@ _PHASE_BITS = 40
 _SIZE = 1 << _TABLE_BITS
 _MASK = (1 << _PHASE_BITS) - 1
 _TOP_HZ = 19000.0
+_STRETCH = 1 << 16
 
 
 def pitch_hz(pitch: Tensor) -> Tensor:
@@ -53,11 +54,14 @@ def tables(shape: str | Sequence[float], hertz: Tensor) -> Tensor:
     return cycle.float().to(hertz.device)
 
 
-def phase(hertz: Tensor, start: Tensor, length: int, bend: Tensor | None = None) -> Tensor:
-    """Fixed-point phase [B, length] at frequencies [B], from `start` [B] cycles, bent by `bend` [B, length] cycles."""
+def phase(hertz: Tensor, start: Tensor, length: int, bend: Tensor | None = None, at: int = 0) -> Tensor:
+    """Fixed-point phase [B, length] at frequencies [B], from `start` [B] cycles, bent by `bend` [B, length] cycles.
+
+    `at` is how many samples have passed before.
+    """
     step = (hertz.double() / SAMPLE_RATE * 2.0**_PHASE_BITS).round().long()
     first = (start.double() * 2.0**_PHASE_BITS).long()
-    out = step[:, None] * torch.arange(length, device=hertz.device)
+    out = step[:, None] * torch.arange(at, at + length, device=hertz.device)
     out += first[:, None]
     if bend is not None:
         out += (bend * 2.0**24).long() << (_PHASE_BITS - 24)
@@ -76,9 +80,20 @@ def sine(hertz: Tensor, start: Tensor, length: int) -> Tensor:
 
 def read(waves: Tensor, fixed: Tensor) -> Tensor:
     """Read tables [B, 4096] at fixed-point phases [B, n] with straight-line interpolation."""
-    rows = len(waves)
     index = fixed >> (_PHASE_BITS - _TABLE_BITS)
-    index += torch.arange(rows, device=waves.device)[:, None] * _SIZE
-    rest = (fixed >> (_PHASE_BITS - _TABLE_BITS - 20) & 0xFFFFF).float() * 2.0**-20
+    index += torch.arange(len(waves), device=waves.device)[:, None] * _SIZE
+    rest = (fixed >> (_PHASE_BITS - _TABLE_BITS - 20)).bitwise_and_(0xFFFFF).float().mul_(2.0**-20)
     rise = torch.roll(waves, -1, dims=1) - waves
-    return torch.addcmul(torch.take(waves, index), torch.take(rise, index), rest)
+    here, there = (table.flatten().index_select(0, index.flatten()).view(rest.shape) for table in (waves, rise))
+    return here.addcmul_(there, rest)
+
+
+def tone(waves: Tensor, hertz: Tensor, start: Tensor, length: int, bend: Tensor | None = None) -> Tensor:
+    """Read tables at frequencies [B], as `phase` and `read` do, in stretches that fit the cache. -> [B, length]"""
+    out = torch.empty(len(waves), length, device=waves.device)
+    stretch = _STRETCH // len(waves) if waves.device.type == "cpu" else length
+    for at in range(0, length, stretch):
+        count = min(stretch, length - at)
+        some = bend[:, at : at + count] if bend is not None else None
+        out[:, at : at + count] = read(waves, phase(hertz, start, count, some, at))
+    return out

@@ -1,7 +1,7 @@
-"""Plays SoundFont zones: whole batches of notes at once, in torch.
+"""Plays the notes of a part on the zones of a SoundFont preset.
 
-Three steps. Every distinct (zone, pitch, filter) is resampled and filtered once, as a row. Loudness curves are
-computed for batches of notes. Each note is then its row times its curve, added to the stem at its place.
+Every distinct (zone, pitch, filter) is computed once, as a row (`waves`). Loudness curves are computed for batches of
+notes. Each note is then its row times its curve, added to the stem at its place.
 A drum kit ignores note ends: its sounds run out, or are choked by their exclusive class.
 """
 
@@ -11,34 +11,19 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from generator.errors import SoundError
 from generator.render import envelope
-from generator.render.filters import lowpass, swept_lowpass
 from generator.render.sf2 import SoundFont, Zone
 from generator.render.timing import SAMPLE_RATE, Event
+from generator.render.waves import RowKey, ratio, rows, seconds
 
-_FRACTION_BITS = 24
-_BATCH_SAMPLES = 1 << 22
-_GUARD = 4
-_HOP = 512
+_BATCH_SAMPLES = 1 << 22  # a curve has a point for every 16 of them
 _CHOKE_S = 0.12
 _LONGEST_S = 30.0
 _EMU_FACTOR = 0.4  # fonts are voiced for hardware that applies 0.4 of the written attenuation; all players follow
-_OPEN_CENTS = 13400
-
-
-@dataclass(frozen=True, slots=True)
-class _RowKey:
-    """A waveform worth computing once; `release` is only set where the loop ends with the note."""
-
-    zone: int
-    pitch: int
-    cutoff_cents: int
-    release: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +31,10 @@ class _Hit:
     """One zone sounding for one event; `off` and `length` in samples."""
 
     event: Event
-    key: _RowKey
+    key: RowKey
     off: int
     length: int
     choked: bool
-
-
-def seconds(timecents: int) -> float:
-    """2 ** (timecents / 1200), from 1 ms to 100 s."""
-    return float(min(max(2.0 ** (timecents / 1200.0), 0.001), 100.0))
 
 
 def play(
@@ -72,20 +52,20 @@ def play(
     stem = torch.zeros(2, total, device=device)
     if not hits:
         return stem
-    rows = _rows(font, zones, hits, device)
-    for batch in _batches(hits):
-        curves = _curves(zones, batch, device)
-        for hit, curve in zip(batch, curves, strict=True):
-            _place(stem, zones[hit.key.zone], hit, rows[hit.key], curve)
+    wanted: dict[RowKey, int] = {}
+    played_by: dict[RowKey, list[_Hit]] = {}
+    for hit in hits:
+        wanted[hit.key] = max(wanted.get(hit.key, 0), hit.length)
+        played_by.setdefault(hit.key, []).append(hit)
+    for key, row in rows(font, zones, wanted, device):
+        for hit, curve in _with_curves(zones, played_by[key], len(row), device):
+            _place(stem, zones[key.zone], hit, row, curve)
     return stem
 
 
 def _place(stem: Tensor, zone: Zone, hit: _Hit, row: Tensor, curve: Tensor) -> None:
-    start = hit.event.start
-    length = min(hit.length, stem.shape[1] - start)
-    if length <= 0:
-        return
-    sound = row[:length] * curve[:length]
+    start, length = hit.event.start, len(curve)
+    sound = row[:length] * curve
     for channel, gain in enumerate(_gains(zone, hit.event.velocity)):
         if gain > 0:
             stem[channel, start : start + length].add_(sound, alpha=gain)
@@ -133,11 +113,11 @@ def _hit(zones: Sequence[Zone], index: int, event: Event, choke: int | None, *, 
     length = off + round(release_s * SAMPLE_RATE)
     until_loop_end = looped and zone.generators["sample_mode"] == 3
     if not looped:
-        length = min(length, int((zone.end - zone.start) / _ratio(zone, event.pitch)))
+        length = min(length, int((zone.end - zone.start) / ratio(zone, event.pitch)))
     elif until_loop_end:
-        length = min(length, off + int((zone.end - zone.loop_start) / _ratio(zone, event.pitch)))
+        length = min(length, off + int((zone.end - zone.loop_start) / ratio(zone, event.pitch)))
     cents = _cutoff_cents(zone, event, kit=kit)
-    key = _RowKey(index, event.pitch, 50 * round(cents / 50), off if until_loop_end else 0)
+    key = RowKey(index, event.pitch, 50 * round(cents / 50), off if until_loop_end else 0)
     return _Hit(event, key, off, min(length, longest), choked)
 
 
@@ -155,29 +135,28 @@ def _cutoff_cents(zone: Zone, event: Event, *, kit: bool) -> float:
     return max(softened, min(written, event.pitch * 100 + 3600))
 
 
-def _ratio(zone: Zone, pitch: int) -> float:
-    """Sample positions to advance per output sample, without modulation."""
-    values = zone.generators
-    pitch = values["fixed_key"] if values["fixed_key"] >= 0 else pitch
-    cents = (pitch - zone.root) * values["scale_tuning"]
-    cents += values["coarse_tune"] * 100 + values["fine_tune"] + zone.correction
-    return float(zone.rate / SAMPLE_RATE * 2.0 ** (min(max(cents, -12000), 8400) / 1200.0))
-
-
-def _batches(hits: Sequence[_Hit]) -> Iterator[list[_Hit]]:
-    """Hits of similar length together, bounded by memory."""
+def _with_curves(
+    zones: Sequence[Zone], hits: Sequence[_Hit], longest: int, device: torch.device
+) -> Iterator[tuple[_Hit, Tensor]]:
+    """Hits of one row with their volume envelopes, each cut where hit or row ends; batches are bounded by memory."""
+    hits = [replace(hit, length=min(hit.length, longest)) for hit in hits]
     batch: list[_Hit] = []
-    for hit in sorted(hits, key=lambda hit: (hit.length, hit.event.start, hit.event.pitch, hit.key.zone)):
+    for hit in sorted(hits, key=lambda hit: (hit.length, hit.event.start)):
         if batch and (len(batch) + 1) * hit.length > _BATCH_SAMPLES:
-            yield batch
+            yield from _drawn(batch, _curves(zones, batch, device))
             batch = []
         batch.append(hit)
-    if batch:
-        yield batch
+    if longest:
+        yield from _drawn(batch, _curves(zones, batch, device))
+
+
+def _drawn(batch: Sequence[_Hit], curves: Tensor) -> Iterator[tuple[_Hit, Tensor]]:
+    for hit, curve in zip(batch, curves, strict=True):
+        yield hit, envelope.draw(curve[: -(-hit.length // envelope.STEP) + 1], hit.length)
 
 
 def _curves(zones: Sequence[Zone], batch: Sequence[_Hit], device: torch.device) -> Tensor:
-    """Volume envelopes [B, longest of the batch]."""
+    """Volume envelopes at control points [B, points]."""
     values = [zones[hit.key.zone].generators for hit in batch]
 
     def column(numbers: list[float]) -> Tensor:
@@ -201,173 +180,4 @@ def _curves(zones: Sequence[Zone], batch: Sequence[_Hit], device: torch.device) 
     level = envelope.decibels(
         times, hold_s=delay + attack + hold, decay_s=decay, sustain_db=sustain, off_s=off, release_s=release
     )
-    return envelope.draw(envelope.amplitude(level, times, delay, attack), length)
-
-
-def _rows(font: SoundFont, zones: Sequence[Zone], hits: Sequence[_Hit], device: torch.device) -> dict[_RowKey, Tensor]:
-    """The waveform of every key that is used, as long as its longest note."""
-    longest: dict[_RowKey, int] = {}
-    for hit in hits:
-        longest[hit.key] = max(longest.get(hit.key, 0), hit.length)
-    pool, places = _load(font, zones, sorted({key.zone for key in longest}), device)
-    keys = sorted(longest, key=lambda key: (longest[key], key.zone, key.pitch, key.cutoff_cents, key.release))
-    rows: dict[_RowKey, Tensor] = {}
-    while keys:
-        size = 1
-        while size < len(keys) and (size + 1) * longest[keys[size]] <= _BATCH_SAMPLES:
-            size += 1
-        batch, keys = keys[:size], keys[size:]
-        sound = _resample(pool, [places[key.zone] for key in batch], zones, batch, longest[batch[-1]])
-        rows.update(zip(batch, _filter(sound, zones, batch), strict=True))
-    return rows
-
-
-def _load(
-    font: SoundFont, zones: Sequence[Zone], used: Sequence[int], device: torch.device
-) -> tuple[Tensor, dict[int, int]]:
-    """The used zones' samples end to end in [-1, 1], and where each zone starts.
-
-    A looped zone is cut at its loop end and a few samples of the loop's start follow, for the interpolation.
-    """
-    pieces: list[np.ndarray[tuple[int], np.dtype[np.float32]]] = []
-    places: dict[int, int] = {}
-    at = 0
-    for index in used:
-        zone = zones[index]
-        mode = zone.generators["sample_mode"]
-        raw = font.samples(zone.start, zone.loop_end if mode == 1 else zone.end).astype(np.float32) / 32768.0
-        guard = np.zeros(_GUARD, np.float32)
-        if mode == 1:
-            loop = raw[zone.loop_start - zone.start :]
-            guard = np.resize(loop, _GUARD)
-        piece = np.concatenate([np.zeros(1, np.float32), raw, guard])
-        pieces.append(piece)
-        places[index] = at + 1
-        at += len(piece)
-    return torch.from_numpy(np.concatenate(pieces)).to(device), places
-
-
-def _resample(
-    pool: Tensor, places: Sequence[int], zones: Sequence[Zone], keys: Sequence[_RowKey], length: int
-) -> Tensor:
-    """Read every key's zone at its pitch with four-point cubic (Hermite) interpolation. -> [B, length]
-
-    Positions are 64-bit fixed point, exact however long the note.
-    """
-    device = pool.device
-    position = _positions(zones, keys, length, device)
-    whole = position >> _FRACTION_BITS
-    t = (position & ((1 << _FRACTION_BITS) - 1)).float() * 2.0**-_FRACTION_BITS
-    whole, alive = _loop(whole, zones, keys)
-    whole += torch.tensor(places, device=device)[:, None]
-    whole.clamp_(1, len(pool) - 3)
-    a, b, c, d = (torch.take(pool, whole + shift) for shift in (-1, 0, 1, 2))
-    slope, next_slope = (c - a) * 0.5, (d - b) * 0.5
-    rise = c - b
-    cubic = slope + next_slope - 2 * rise
-    square = rise - slope - cubic
-    return (((cubic * t + square) * t + slope) * t + b) * alive
-
-
-def _positions(zones: Sequence[Zone], keys: Sequence[_RowKey], length: int, device: torch.device) -> Tensor:
-    """Fixed-point sample positions [B, length], vibrato and pitch envelopes included."""
-    ratios = [_ratio(zones[key.zone], key.pitch) for key in keys]
-    steps = torch.tensor([round(ratio * 2**_FRACTION_BITS) for ratio in ratios], device=device)
-    position = steps[:, None] * torch.arange(length, device=device)
-    for row, key in enumerate(keys):
-        own = zones[key.zone].generators
-        if own["mod_lfo_to_pitch"] or own["vib_lfo_to_pitch"] or own["mod_env_to_pitch"]:
-            advance = ratios[row] * 2.0 ** (_pitch_cents(zones[key.zone], length, device) / 1200.0)
-            moved = torch.cumsum(advance, 0) - advance
-            position[row] = (moved * 2.0**_FRACTION_BITS).long()
-    return position
-
-
-def _pitch_cents(zone: Zone, length: int, device: torch.device) -> Tensor:
-    """Pitch modulation in cents, float64 [length]."""
-    own = zone.generators
-    times = torch.arange(length, device=device, dtype=torch.float64) / SAMPLE_RATE
-    cents = own["mod_env_to_pitch"] * _modulation(zone, times)
-    for lfo in ("mod", "vib"):
-        depth, delay, rate = f"{lfo}_lfo_to_pitch", f"delay_{lfo}_lfo", f"freq_{lfo}_lfo"
-        if own[depth]:
-            hertz = min(8.176 * 2.0 ** (own[rate] / 1200.0), 100.0)
-            cents = cents + own[depth] * torch.sin(2 * math.pi * hertz * (times - seconds(own[delay])).clamp(min=0.0))
-    return cents
-
-
-def _modulation(zone: Zone, times: Tensor) -> Tensor:
-    """The modulation envelope in [0, 1] before release, at `times` in seconds."""
-    own = zone.generators
-    delay, attack = seconds(own["delay_mod_env"]), seconds(own["attack_mod_env"])
-    hold, decay = seconds(own["hold_mod_env"]), seconds(own["decay_mod_env"])
-    sustain = 1.0 - min(max(own["sustain_mod_env"], 0), 1000) / 1000.0
-    fall = 1.0 - ((times - delay - attack - hold) / decay).clamp(min=0.0)
-    return torch.minimum(((times - delay) / attack).clamp(0.0, 1.0), fall.clamp(min=sustain))
-
-
-def _loop(whole: Tensor, zones: Sequence[Zone], keys: Sequence[_RowKey]) -> tuple[Tensor, Tensor]:
-    """Fold positions into the loops; positions are relative to the zone's start. -> positions, where it sounds"""
-    alive = torch.ones_like(whole, dtype=torch.bool)
-    for row, key in enumerate(keys):
-        zone = zones[key.zone]
-        size = zone.end - zone.start
-        here = whole[row]
-        if zone.generators["sample_mode"]:
-            start, period = zone.loop_start - zone.start, zone.loop_end - zone.loop_start
-            folded = torch.where(here > start, (here - start - 1) % period + start + 1, here)
-            if 0 < key.release < len(here):
-                folded[key.release :] = folded[key.release] + here[key.release :] - here[key.release]
-            here = folded
-        if key.release or not zone.generators["sample_mode"]:
-            alive[row] = here < size - 1
-        whole[row] = here.clamp(max=size)
-    return whole, alive
-
-
-def _filter(sound: Tensor, zones: Sequence[Zone], keys: Sequence[_RowKey]) -> Tensor:
-    """The zones' low-pass filters: fixed ones in one go, moving ones in groups of equal resonance."""
-    fixed: list[int] = []
-    moving: dict[float, list[int]] = {}
-    hertz: dict[int, float] = {}
-    for row, key in enumerate(keys):
-        own = zones[key.zone].generators
-        q_db = min(max(own["filter_q"], 0), 960) / 10.0
-        depth = own["mod_env_to_filter"]
-        if depth and not _settled(zones[key.zone]):
-            moving.setdefault(q_db, []).append(row)
-            continue
-        cents = key.cutoff_cents + depth
-        if cents < _OPEN_CENTS or q_db > 0:
-            fixed.append(row)
-            hertz[row] = 8.176 * 2.0 ** (cents / 1200.0)
-    if fixed:
-        cutoff = torch.tensor([hertz[row] for row in fixed], device=sound.device)
-        q_db_column = [min(max(zones[keys[row].zone].generators["filter_q"], 0), 960) / 10.0 for row in fixed]
-        q = torch.tensor([_quality(db) for db in q_db_column], device=sound.device)
-        gain = torch.tensor([10 ** (-db / 40.0) for db in q_db_column], device=sound.device)
-        sound[fixed] = lowpass(sound[fixed], cutoff, q) * gain[:, None]
-    for q_db, rows in moving.items():
-        frames = sound.shape[1] // _HOP + 2
-        times = torch.arange(frames, device=sound.device, dtype=torch.float32) * (_HOP / SAMPLE_RATE)
-        cents_curve = torch.stack(
-            [
-                keys[row].cutoff_cents
-                + zones[keys[row].zone].generators["mod_env_to_filter"] * _modulation(zones[keys[row].zone], times)
-                for row in rows
-            ]
-        )
-        cutoffs = 8.176 * torch.exp2(cents_curve.clamp(1500, 13500) / 1200.0)
-        sound[rows] = swept_lowpass(sound[rows], cutoffs, _quality(q_db), _HOP) * 10 ** (-q_db / 40.0)
-    return sound
-
-
-def _settled(zone: Zone) -> bool:
-    """Whether the modulation envelope jumps to its full value and stays there."""
-    own = zone.generators
-    return own["sustain_mod_env"] <= 0 and max(own["delay_mod_env"], own["attack_mod_env"]) <= -7000
-
-
-def _quality(q_db: float) -> float:
-    """Resonance in dB above the passband to the quality of a biquad; 0 dB is flat (0.707)."""
-    return float(10 ** ((q_db - 3.01) / 20.0))
+    return envelope.amplitude(level, times, delay, attack)

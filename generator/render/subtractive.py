@@ -88,8 +88,7 @@ class Subtractive(_Data):
             for voice in range(wave.unison):
                 place = (2 * voice / (wave.unison - 1) - 1) if wave.unison > 1 else 0.0
                 tuned = hertz * 2.0 ** (place * self.detune_cents / 1200.0)
-                fixed = oscillator.phase(tuned, notes.chance[:, column % 16], notes.length, bend)
-                sound = oscillator.read(cycle, fixed)
+                sound = oscillator.tone(cycle, tuned, notes.chance[:, column % 16], notes.length, bend)
                 angle = (place * self.spread * (-1) ** voice + 1) * math.pi / 4
                 sides[:, 0].add_(sound, alpha=level * math.cos(angle) * math.sqrt(2))
                 sides[:, 1].add_(sound, alpha=level * math.sin(angle) * math.sqrt(2))

@@ -30,7 +30,7 @@ from generator.seeds import stream as random_stream
 
 Voice = Annotated[Subtractive | Fm | Partials | PluckedString, Field(discriminator="kind")]
 
-_BATCH_SAMPLES = 1 << 20
+_BATCH_SAMPLES = 1 << 18
 _LENGTH_STEP = SAMPLE_RATE // 100
 _LOUDNESS_STEPS = 6
 _LONGEST_S = 40.0

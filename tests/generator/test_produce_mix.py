@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from generator.measure.loudness import integrated_lufs
 from generator.measure.report import channel_correlation
-from generator.produce.mix import CRACKLE, mix
+from generator.produce.masking import MOST_DB
+from generator.produce.mix import CRACKLE, ROOM, mix
 from generator.produce.settings import Channel, Master
 from generator.render.timing import SAMPLE_RATE
 from tests.generator.making_audio import level_db
@@ -78,19 +79,78 @@ def test_the_kick_ducks_what_is_side_chained():
 
 
 def test_width_reverb_and_echo_are_heard():
-    mono = {"keys": chord(0.0)}
+    def heard(sound, **channel):
+        strip = {"chords": Channel(**{"reverb": 0.0} | channel)}
+        return mix({"keys": sound}, STEMS, strip, DRY, seed=1, tempo_bpm=120)
 
-    def keys(**channel):
-        return mix(mono, STEMS, {"chords": Channel(**{"reverb": 0.0} | channel)}, DRY, seed=1).stems["keys"]
-
-    assert channel_correlation(keys()) == pytest.approx(1.0, abs=1e-4)
-    assert 0.3 < channel_correlation(keys(width=1.8)) < 0.99
-    assert channel_correlation(keys(reverb=0.8)) < 0.99
-    burst = {"keys": torch.cat([chord()[:, :8000], torch.zeros(2, SECONDS * SAMPLE_RATE - 8000)], 1)}
-    plain = mix(burst, STEMS, {"chords": Channel(reverb=0)}, DRY, seed=1).stems["keys"]
-    echoed = mix(burst, STEMS, {"chords": Channel(reverb=0, delay=0.8)}, DRY, seed=1, tempo_bpm=120).stems["keys"]
+    assert channel_correlation(heard(chord(0.0)).bus) == pytest.approx(1.0, abs=1e-4)
+    assert 0.3 < channel_correlation(heard(chord(0.0), width=1.8).bus) < 0.99
+    roomy = heard(chord(0.0), reverb=0.8)
+    assert channel_correlation(roomy.stems["keys"]) == pytest.approx(1.0, abs=1e-4)
+    assert channel_correlation(roomy.bus) < 0.99
+    burst = torch.cat([chord()[:, :8000], torch.zeros(2, SECONDS * SAMPLE_RATE - 8000)], 1)
     at = int(0.375 * SAMPLE_RATE)  # a dotted eighth at 120
-    assert level_db(echoed[:, at : at + 4000]) > level_db(plain[:, at : at + 4000]) + 20
+    plain, echoed = heard(burst).bus[:, at : at + 4000], heard(burst, delay=0.8).bus[:, at : at + 4000]
+    assert level_db(echoed) > level_db(plain) + 20
+
+
+def test_what_the_room_adds_is_one_stem_and_follows_what_is_sent():
+    def room(keys, lead):
+        channels = {"chords": Channel(reverb=keys), "melody": Channel(reverb=lead), "drums": Channel(reverb=0)}
+        return mix(stems(), STEMS, channels, DRY, seed=1).stems.get(ROOM)
+
+    assert room(0.0, 0.0) is None
+    assert level_db(room(0.8, 0.0)) - level_db(room(0.2, 0.0)) == pytest.approx(12.0, abs=0.1)
+    torch.testing.assert_close(room(0.4, 0.0) + room(0.0, 0.3), room(0.4, 0.3), atol=1e-6, rtol=0)
+
+
+def test_the_equaliser_raises_and_lowers_its_bands():
+    def change(hertz, **channel):
+        def level(strip):
+            tone = 0.1 * torch.sin(2 * math.pi * hertz * times()).expand(2, -1)
+            anchor = 0.1 * torch.sin(2 * math.pi * 1000 * times()).expand(2, -1)
+            made = mix({"keys": tone + anchor}, STEMS, {"chords": strip}, DRY, seed=1).stems["keys"][0]
+            power = torch.fft.rfft(made * torch.hann_window(len(made))).abs()
+            return 20 * math.log10(float(power[hertz * SECONDS]) / float(power[1000 * SECONDS]))
+
+        return level(Channel(reverb=0, **channel)) - level(Channel(reverb=0))
+
+    assert change(60, low_db=6.0) == pytest.approx(6.0, abs=0.7)
+    assert change(10000, high_db=-6.0) == pytest.approx(-6.0, abs=0.7)
+    assert change(3000, mid_hz=3000, mid_db=4.0) == pytest.approx(4.0, abs=0.7)
+
+
+def test_a_compressor_brings_loud_and_soft_together():
+    swell = chord() * torch.where(times() % 1.0 < 0.5, 1.0, 0.25)
+
+    def span(amount):
+        strip = {"chords": Channel(reverb=0, compression=amount)}
+        keys = mix({"keys": swell}, STEMS, strip, DRY, seed=1).stems["keys"]
+        at = 2 * SAMPLE_RATE
+        return level_db(keys[:, at + 8000 : at + 20000]) - level_db(keys[:, at + 34000 : at + 42000])
+
+    assert span(0.0) == pytest.approx(12.0, abs=0.2)
+    assert 3.0 < span(1.0) < 9.0
+
+
+def test_an_accompaniment_gives_way_where_it_covers_the_tune():
+    def noise(low, high, seed):
+        white = torch.randn(SECONDS * SAMPLE_RATE, generator=torch.Generator().manual_seed(seed))
+        hertz = torch.fft.rfftfreq(len(white), 1 / SAMPLE_RATE)
+        band = torch.fft.irfft(torch.fft.rfft(white) * ((hertz > low) & (hertz < high)), n=len(white))
+        return band.expand(2, -1).clone()
+
+    def covering(roles):
+        parts = {"lead": noise(900, 1800, 1), "keys": noise(300, 8000, 2)}
+        channels = {roles["lead"]: Channel(level_lufs=-30, reverb=0)}
+        keys = mix(parts, roles, channels, DRY, seed=1).stems["keys"][0]
+        power = torch.fft.rfft(keys).abs().square()
+        return 10 * math.log10(
+            float(power[1000 * SECONDS : 1700 * SECONDS].mean() / power[4500 * SECONDS : 7500 * SECONDS].mean())
+        )
+
+    given_way = covering({"lead": "melody", "keys": "chords"}) - covering({"lead": "counter", "keys": "chords"})
+    assert -MOST_DB - 0.1 < given_way < -2.0
 
 
 def test_out_of_phase_stereo_is_narrowed_to_survive_mono():

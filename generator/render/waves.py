@@ -1,0 +1,233 @@
+"""The waveforms of SoundFont zones: read at a pitch, in loops, and filtered.
+
+Every distinct (zone, pitch, filter) is computed once, as a row. A zone's loop is written out first, as long as its
+longest note needs, so that reading goes straight on; rows are read in stretches that fit the processor's cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from generator.render.filters import lowpass, swept_lowpass
+from generator.render.sf2 import SoundFont, Zone
+from generator.render.timing import SAMPLE_RATE
+
+_FRACTION_BITS = 24
+_GUARD = 4
+_HOP = 512
+_BEND_STEP = 16
+_OPEN_CENTS = 13400  # 19 kHz: a filter that nobody hears
+_SILENT = 10 ** (-90 / 20)
+_TRIM_STEP = 1024
+_BATCH = {"cpu": 1 << 17}  # samples computed together; what lies in between has to fit the processor's cache
+_BATCH_ELSEWHERE = 1 << 23
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RowKey:
+    """A waveform worth computing once; `release` is only set where the loop ends with the note."""
+
+    zone: int
+    pitch: int
+    cutoff_cents: int
+    release: int
+
+
+def seconds(timecents: int) -> float:
+    """2 ** (timecents / 1200), from 1 ms to 100 s."""
+    return float(min(max(2.0 ** (timecents / 1200.0), 0.001), 100.0))
+
+
+def ratio(zone: Zone, pitch: int) -> float:
+    """Sample positions to advance per output sample, without modulation."""
+    values = zone.generators
+    pitch = values["fixed_key"] if values["fixed_key"] >= 0 else pitch
+    cents = (pitch - zone.root) * values["scale_tuning"]
+    cents += values["coarse_tune"] * 100 + values["fine_tune"] + zone.correction
+    return float(zone.rate / SAMPLE_RATE * 2.0 ** (min(max(cents, -12000), 8400) / 1200.0))
+
+
+def rows(
+    font: SoundFont, zones: Sequence[Zone], wanted: Mapping[RowKey, int], device: torch.device
+) -> Iterator[tuple[RowKey, Tensor]]:
+    """The waveform of every key, at most as long as is wanted of it: shorter where it has died away before."""
+    by_zone: dict[int, list[RowKey]] = {}
+    for key in sorted(wanted):
+        by_zone.setdefault(key.zone, []).append(key)
+    for index, keys in by_zone.items():
+        zone = zones[index]
+        source = _Source(font, zone, max(_reach(zone, key, wanted[key]) for key in keys), device)
+        for batch, length in _batches(keys, wanted, device):
+            sound = _read(source, zone, batch, length)
+            sound = _filter(sound, zone, batch)
+            for key, row in zip(batch, sound, strict=True):
+                yield key, _trimmed(row[: wanted[key]])
+
+
+def _batches(
+    keys: Sequence[RowKey], wanted: Mapping[RowKey, int], device: torch.device
+) -> Iterator[tuple[list[RowKey], int]]:
+    """Keys of similar length together, bounded by memory, and the longest length of each batch."""
+    most = _BATCH.get(device.type, _BATCH_ELSEWHERE)
+    batch: list[RowKey] = []
+    for key in sorted(keys, key=lambda key: (wanted[key], key)):
+        if batch and (len(batch) + 1) * wanted[key] > most:
+            yield batch, wanted[batch[-1]]
+            batch = []
+        batch.append(key)
+    if batch:
+        yield batch, wanted[batch[-1]]
+
+
+def _reach(zone: Zone, key: RowKey, length: int) -> int:
+    """Source samples that a row reads at most; a bend of two octaves is the most that is followed."""
+    bent = 4.0 if _bends(zone) else 1.0
+    return math.ceil(length * ratio(zone, key.pitch) * bent) + _GUARD
+
+
+class _Source:
+    """A zone's samples in [-1, 1] with its loop written out for `reach` samples, and what follows the loop."""
+
+    def __init__(self, font: SoundFont, zone: Zone, reach: int, device: torch.device) -> None:
+        mode = zone.generators["sample_mode"]
+        raw = font.samples(zone.start, zone.end).astype(np.float32)
+        raw *= 1 / 32768.0
+        self.loop_start, self.period = zone.loop_start - zone.start, zone.loop_end - zone.loop_start
+        straight = raw
+        if mode:
+            loop = raw[self.loop_start : self.loop_start + self.period]
+            straight = np.concatenate([raw[: self.loop_start], np.resize(loop, max(reach - self.loop_start, 1))])
+        self.whole = self._padded(straight, device)
+        self.tail = self._padded(raw, device) if mode == 3 else None
+
+    @staticmethod
+    def _padded(raw: np.ndarray[tuple[int], np.dtype[np.float32]], device: torch.device) -> Tensor:
+        """One sample of silence before, a few after, for the interpolation."""
+        return torch.from_numpy(np.pad(raw, (1, _GUARD))).to(device)
+
+
+def _read(source: _Source, zone: Zone, keys: Sequence[RowKey], length: int) -> Tensor:
+    """Every key's zone at its pitch. -> [B, length]"""
+    device = source.whole.device
+    steps = torch.tensor([round(ratio(zone, key.pitch) * 2**_FRACTION_BITS) for key in keys], device=device)
+    bend = _bend(zone, length, device) if _bends(zone) else None
+    out = torch.empty(len(keys), length, device=device)
+    stretch = max(_BATCH.get(device.type, _BATCH_ELSEWHERE) // len(keys) // _BEND_STEP, 1) * _BEND_STEP
+    for at in range(0, length, stretch):
+        count = min(stretch, length - at)
+        time = torch.arange(at, at + count, device=device) if bend is None else _drawn(bend, at, count)
+        position = steps[:, None] * time if bend is None else (steps[:, None].double() * time).long()
+        out[:, at : at + count] = _interpolated(source.whole, position)
+        for row, key in enumerate(keys):
+            if source.tail is not None and key.release < at + count:
+                first = max(key.release - at, 0)
+                jump = _loops_done(source, int(steps[row]) * key.release) << _FRACTION_BITS
+                out[row, at + first : at + count] = _interpolated(source.tail, position[row, first:] - jump)
+    return out
+
+
+def _loops_done(source: _Source, position: int) -> int:
+    """Source samples by which a position in the written-out loop lies beyond the same place in the sample."""
+    beyond = (position >> _FRACTION_BITS) - source.loop_start
+    return beyond // source.period * source.period if beyond > 0 else 0
+
+
+def _interpolated(pool: Tensor, position: Tensor) -> Tensor:
+    """Four-point cubic (Hermite) interpolation at 64-bit fixed-point positions, exact however long the note.
+
+    Beyond the end of the pool there is silence.
+    """
+    t = (position & ((1 << _FRACTION_BITS) - 1)).float().mul_(2.0**-_FRACTION_BITS)
+    where = (position >> _FRACTION_BITS).clamp_(0, len(pool) - 4).flatten()
+    a, b, c, d = (pool.index_select(0, where + shift).view(t.shape) for shift in range(4))
+    slope, next_slope, rise = (c - a).mul_(0.5), (d - b).mul_(0.5), c - b
+    cubic = (slope + next_slope).sub_(rise, alpha=2)
+    square = rise.sub_(slope).sub_(cubic)
+    return cubic.mul_(t).add_(square).mul_(t).add_(slope).mul_(t).add_(b)
+
+
+def _bends(zone: Zone) -> bool:
+    own = zone.generators
+    return bool(own["mod_lfo_to_pitch"] or own["vib_lfo_to_pitch"] or own["mod_env_to_pitch"])
+
+
+def _bend(zone: Zone, length: int, device: torch.device) -> Tensor:
+    """Output samples as the bent pitch counts them, at every `_BEND_STEP` samples: float64 [steps + 1]."""
+    count = -(-length // _BEND_STEP) + 1
+    cents = _pitch_cents(zone, torch.arange(count, device=device, dtype=torch.float64) * (_BEND_STEP / SAMPLE_RATE))
+    advance = _BEND_STEP * torch.pow(2.0, cents.clamp(-2400.0, 2400.0) / 1200.0)
+    return torch.cumsum(advance, 0) - advance
+
+
+def _drawn(bend: Tensor, at: int, count: int) -> Tensor:
+    """Straight lines between the points of `_bend` from sample `at` on, a multiple of the step. -> [count]"""
+    points = bend[at // _BEND_STEP : (at + count - 1) // _BEND_STEP + 2]
+    ramp = torch.arange(_BEND_STEP, device=bend.device, dtype=torch.float64) / _BEND_STEP
+    return (points[:-1, None] + points.diff()[:, None] * ramp).flatten()[:count]
+
+
+def _pitch_cents(zone: Zone, times: Tensor) -> Tensor:
+    """Pitch modulation in cents at `times` in seconds: modulation envelope, two low-frequency oscillators."""
+    own = zone.generators
+    cents = own["mod_env_to_pitch"] * modulation(zone, times)
+    for lfo in ("mod", "vib"):
+        depth, delay, rate = f"{lfo}_lfo_to_pitch", f"delay_{lfo}_lfo", f"freq_{lfo}_lfo"
+        if own[depth]:
+            hertz = min(8.176 * 2.0 ** (own[rate] / 1200.0), 100.0)
+            since = (times - seconds(own[delay])).clamp(min=0.0) * hertz
+            cents = cents + own[depth] * (2 * torch.abs(2 * ((since + 0.75) % 1.0) - 1) - 1)  # a triangle from 0 up
+    return cents
+
+
+def modulation(zone: Zone, times: Tensor) -> Tensor:
+    """The modulation envelope in [0, 1] before release, at `times` in seconds."""
+    own = zone.generators
+    delay, attack = seconds(own["delay_mod_env"]), seconds(own["attack_mod_env"])
+    hold, decay = seconds(own["hold_mod_env"]), seconds(own["decay_mod_env"])
+    sustain = 1.0 - min(max(own["sustain_mod_env"], 0), 1000) / 1000.0
+    fall = 1.0 - ((times - delay - attack - hold) / decay).clamp(min=0.0)
+    return torch.minimum(((times - delay) / attack).clamp(0.0, 1.0), fall.clamp(min=sustain))
+
+
+def _filter(sound: Tensor, zone: Zone, keys: Sequence[RowKey]) -> Tensor:
+    """The zone's low-pass: one that moves with the modulation envelope, or one that stands still."""
+    own, device = zone.generators, sound.device
+    q_db = min(max(own["filter_q"], 0), 960) / 10.0
+    depth, level = own["mod_env_to_filter"], 10 ** (-q_db / 40.0)
+    cents = torch.tensor([float(key.cutoff_cents) for key in keys], device=device)
+    if depth and not _settled(zone):
+        times = torch.arange(sound.shape[1] // _HOP + 2, device=device, dtype=torch.float32) * (_HOP / SAMPLE_RATE)
+        curve = cents[:, None] + depth * modulation(zone, times)
+        cutoffs = 8.176 * torch.exp2(curve.clamp(1500, 13500) / 1200.0)
+        return swept_lowpass(sound, cutoffs, _quality(q_db), _HOP).mul_(level)
+    cents = cents + depth
+    heard = ((cents < _OPEN_CENTS) | (q_db > 0)).nonzero().flatten()
+    if len(heard):
+        cutoff = 8.176 * torch.exp2(cents[heard] / 1200.0)
+        sound[heard] = lowpass(sound[heard], cutoff, torch.full_like(cutoff, _quality(q_db))).mul_(level)
+    return sound
+
+
+def _settled(zone: Zone) -> bool:
+    """Whether the modulation envelope jumps to its full value and stays there."""
+    own = zone.generators
+    return own["sustain_mod_env"] <= 0 and max(own["delay_mod_env"], own["attack_mod_env"]) <= -7000
+
+
+def _quality(q_db: float) -> float:
+    """Resonance in dB above the passband to the quality of a biquad; 0 dB is flat (0.707)."""
+    return float(10 ** ((q_db - 3.01) / 20.0))
+
+
+def _trimmed(row: Tensor) -> Tensor:
+    """Without what lies 90 dB below its peak at the end: recorded strokes ring into much silence."""
+    padded = torch.nn.functional.pad(row, (0, -len(row) % _TRIM_STEP)).view(-1, _TRIM_STEP)
+    loud = torch.maximum(padded.amax(1), -padded.amin(1))
+    heard = (loud > float(loud.max()) * _SILENT).nonzero()
+    return row[: (int(heard[-1]) + 1) * _TRIM_STEP].clone() if len(heard) else row[:0]
