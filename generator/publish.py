@@ -10,6 +10,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -234,24 +235,37 @@ def _make(
 ) -> _Made:
     """Render, mix, master, encode and check one candidate; an earlier one's files are overwritten.
 
-    `target_lufs` is what the check asks for; a master that makes up for a failure may aim elsewhere.
+    What needs no sound is drawn, and the stems are written, beside the work on the sound: ffmpeg and the drawing leave
+    the second core of a machine its share. `target_lufs` is what the check asks for; a master that makes up for a
+    failure may aim elsewhere.
     """
-    with clock.stage("render"):
-        stems = render(take.score, soundfont, seed=take.seed, device=device())
-    with clock.stage("mix"):
-        mixed = _mix(take, stems, brief, style)
-    del stems  # long pieces: the mix has its own
-    with clock.stage("master"):
-        mastered = (master_round if brief.loop else master)(mixed.bus, style.master)
-    with clock.stage("encode"):
-        for old in (working / "stems").iterdir():
-            old.unlink()
-        files = _write_symbols(take.score, brief, working)
-        delivered, audio = _encode(mastered, take, brief, style, working, delivery)
-        files |= audio | {"stems": _write_stems(mixed, working / "stems")}
-    with clock.stage("check"):
-        measured = measure(delivered.audio, delivered.rate, take.score, brief, mixed.stems, target_lufs=target_lufs)
+    with _beside() as later:
+        symbols = later.submit(_write_symbols, take.score, brief, working)
+        with clock.stage("render"):
+            stems = render(take.score, soundfont, seed=take.seed, device=device())
+        with clock.stage("mix"):
+            mixed = _mix(take, stems, brief, style)
+        del stems  # long pieces: the mix has its own
+        written = later.submit(_write_stems, mixed, working / "stems")
+        with clock.stage("master"):
+            mastered = (master_round if brief.loop else master)(mixed.bus, style.master)
+        with clock.stage("encode"):
+            files = symbols.result()
+            delivered, audio = _encode(mastered, take, brief, style, working, delivery)
+            files |= audio | {"stems": written.result()}
+        with clock.stage("check"):
+            measured = measure(delivered.audio, delivered.rate, take.score, brief, mixed.stems, target_lufs=target_lufs)
     return _Made(files, measured)
+
+
+@contextmanager
+def _beside() -> Iterator[ThreadPoolExecutor]:
+    """A second pair of hands; when the work fails, what it has not begun is dropped and what it has is waited for."""
+    pool = ThreadPoolExecutor(1, "beside")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _mix(take: Candidate, stems: Mapping[str, torch.Tensor], brief: Brief, style: Style) -> Mix:
@@ -297,6 +311,8 @@ def _encode(
 
 
 def _write_stems(mixed: Mix, folder: Path) -> list[Path]:
+    for old in folder.iterdir():
+        old.unlink()
     stems = {folder / f"{name}.flac": stem for name, stem in mixed.stems.items()}
     for path, stem in stems.items():
         encode_flac(stem, path)
