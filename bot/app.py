@@ -44,7 +44,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         store = Store.over(database, seal)
         limits = Limits(settings.max_pending_per_listener, settings.max_backlog)
         queue = Queue(store, limits=limits, lease=timedelta(seconds=settings.lease_s))
-        yield App(settings, store, queue, Service(store, queue, services_of(settings)))
+        service = Service(store, queue, services_of(settings), demographics=settings.demographics)
+        yield App(settings, store, queue, service)
 
 
 def services_of(settings: Settings) -> Services:

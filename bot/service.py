@@ -21,7 +21,8 @@ from bot.jobs.queue import Queue
 from bot.jobs.reply import Reply
 from bot.linking import Account, Linked, Linking, Services, Shelf, Unlinked
 from bot.store.store import Store
-from generator.brief import Attributes, Brief, BriefError
+from bot.tastes import Tastes
+from generator.brief import BriefError
 
 if TYPE_CHECKING:  # scikit-learn and SciPy behind these take seconds to import; only the threads below need them
     from personalization.describe import TasteView
@@ -55,7 +56,8 @@ class TrackRecord:
 
 
 class Service:
-    def __init__(self, store: Store, queue: Queue, services: Services) -> None:
+    def __init__(self, store: Store, queue: Queue, services: Services, *, demographics: bool = True) -> None:
+        self.tastes = Tastes(store, demographics=demographics)
         self._store = store
         self._queue = queue
         self._linking = Linking(store, services)
@@ -91,10 +93,13 @@ class Service:
         if self._closing is not None:
             raise UserError(self._closing)
         seed = request.seed if request.seed is not None else secrets.randbelow(_SEEDS)
-        return await self._queue.enqueue(listener_id, request.to_dict(), seed, reply=reply, limited=limited)
+        job, new = await self._queue.enqueue(listener_id, request.to_dict(), seed, reply=reply, limited=limited)
+        if request.private and new:
+            await self.tastes.exclude(listener_id, "track", job.id)
+        return job, new
 
     async def propose(self, job: Job) -> dict[str, Any]:
-        """What to compose for a job, and why: JSON with brief, why, heard, unknown, probability, ranker.
+        """What to compose for a job, and why: JSON with brief, why, heard, unknown, probability, ranker, choice.
 
         Raises UserError when the wishes contradict each other.
         """
@@ -181,10 +186,7 @@ class Service:
 
     async def profile(self, listener_id: str) -> Profile:
         """Everything known of a listener's taste; empty for somebody new."""
-        counts = await self._store.listens.by_artist(listener_id)
-        ratings = await self._store.ratings.of_listener(listener_id)
-        statements = await self._store.statements.of_listener(listener_id)
-        return await asyncio.to_thread(_profile, listener_id, counts, ratings, statements)
+        return await self.tastes.profile(listener_id)
 
     async def taste(self, listener_id: str) -> TasteView:
         profile = await self.profile(listener_id)
@@ -232,6 +234,7 @@ def _propose(request: dict[str, Any], profile: Profile, seed: int) -> dict[str, 
         "unknown": list(proposal.unknown),
         "probability": proposal.probability,
         "ranker": proposal.ranker,
+        "choice": proposal.choice,
     }
 
 
@@ -242,27 +245,6 @@ def _recognise(text: str, liked: bool) -> Statement:
         return recognise(text, liked=liked)
     except ValueError as error:
         raise UserError(str(error)) from error
-
-
-def _profile(listener_id: str, counts: Any, ratings: Any, statements: Any) -> Profile:
-    from personalization.profile import ArtistPlays, Profile, RatedTrack  # noqa: PLC0415 - see above
-    from personalization.statements import Statement  # noqa: PLC0415
-
-    return Profile(
-        listener_id,
-        plays=tuple(ArtistPlays(c.artist, c.genres, c.plays, c.source) for c in counts),
-        ratings=tuple(
-            RatedTrack(
-                row["track_id"],
-                row["title"],
-                Attributes.from_dict(row["attributes"]),
-                Brief.from_dict(row["brief"]).mood,
-                row["stars"],
-            )
-            for row in ratings
-        ),
-        statements=tuple(Statement(row["kind"], row["value"], row["liked"]) for row in statements),
-    )
 
 
 def _describe(profile: Profile) -> TasteView:

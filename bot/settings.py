@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug info warning error")
     log_json: bool = Field(False, description="one JSON object per log line")
+    demographics: bool = Field(True, description="whether listeners may say their age band and country")
+    refit_hours: float = Field(24.0, ge=0, le=8760, description="hours between refits of the shared taste; 0 never")
     discord_token: SecretStr | None = Field(None, validation_alias=AliasChoices("DISCORD_TOKEN"))
     spotify_client_id: str | None = Field(None, validation_alias=AliasChoices("SPOTIFY_CLIENT_ID"))
     spotify_redirect_uri: str = Field(

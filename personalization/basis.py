@@ -31,9 +31,9 @@ class Basis:
     bend: Array
 
     @classmethod
-    def plain(cls, size: int) -> Basis:
-        """Features as they are."""
-        return cls(np.zeros(size), np.ones(size), np.zeros(0, np.int64), np.zeros(0))
+    def plain(cls, size: int, scale: Array | None = None) -> Basis:
+        """Features as they are, or divided by a scale (d,)."""
+        return cls(np.zeros(size), np.ones(size) if scale is None else scale, np.zeros(0, np.int64), np.zeros(0))
 
     @classmethod
     def of(cls, features: Array, *, bent: bool) -> Basis:

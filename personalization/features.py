@@ -49,6 +49,21 @@ def features(attributes: Attributes, mood: Mood) -> np.ndarray:
     return np.concatenate([styles, continuous, continuous**2, crosses])
 
 
+def usual_spread() -> np.ndarray:
+    """How far each feature (SIZE,) usually varies between pieces: one of 14 styles, the rest about evenly spread."""
+    style = (1 / len(STYLES) * (1 - 1 / len(STYLES))) ** 0.5
+    spreads = {"style": style, "mood": 0.25, "square": 0.30, "continuous": 0.45}
+    return np.array([spreads[_kind(name)] for name in NAMES])
+
+
+def _kind(name: str) -> str:
+    if name.startswith("style:"):
+        return "style"
+    if name.startswith("mood "):
+        return "mood"
+    return "square" if name.endswith("²") else "continuous"
+
+
 def expected_attributes(brief: Brief) -> Attributes:
     """What a Brief is expected to measure, before anything is written."""
     return Attributes(

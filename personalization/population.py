@@ -47,17 +47,18 @@ class PopulationModel:
         self.excluded: tuple[Any, ...] = ()
 
     @classmethod
-    def with_weights(cls, weights: ArrayLike, mean: float = NEUTRAL) -> PopulationModel:
-        """A hand-made prior on plain features."""
+    def with_weights(cls, weights: ArrayLike, mean: float = NEUTRAL, scale: ArrayLike | None = None) -> PopulationModel:
+        """A hand-made prior: weights of plain features (d,), which usually vary by `scale` (d,), 1 if left out."""
         model = cls()
         model.mean = mean
-        model._set_size(np.asarray(weights, dtype=np.float64))
+        model._set_size(np.asarray(weights, dtype=np.float64), scale)
         return model
 
-    def _set_size(self, weights: Array) -> None:
-        self.weights = weights
-        self.spread = np.diag(np.append(np.full(len(weights), WEIGHT_VARIANCE), BIAS_VARIANCE))
-        self.basis = Basis.plain(len(weights))
+    def _set_size(self, weights: Array, scale: ArrayLike | None = None) -> None:
+        size = len(weights)
+        self.basis = Basis.plain(size, np.ones(size) if scale is None else np.asarray(scale, dtype=np.float64))
+        self.weights = weights * self.basis.scale
+        self.spread = np.diag(np.append(np.full(size, _usual(size)), BIAS_VARIANCE))
 
     def sized(self, features: int) -> PopulationModel:
         """Itself, with a number of features if it had none: the first who asks gives it."""
@@ -65,15 +66,25 @@ class PopulationModel:
             self._set_size(np.zeros(features))
         return self
 
-    def fit(self, features: ArrayLike, ratings: ArrayLike, listeners: ArrayLike) -> PopulationModel:
+    def fit(
+        self,
+        features: ArrayLike,
+        ratings: ArrayLike,
+        listeners: ArrayLike,
+        *,
+        around: PopulationModel | None = None,
+    ) -> PopulationModel:
         """Fit on features (n, d), ratings (n,) from 1 to 5 and listener labels (n,).
 
-        Listeners who seem to answer by dice are left out and named in `excluded`.
+        Listeners who seem to answer by dice are left out and named in `excluded`. Few ratings leave the weights near 0
+        or, when given, near those of `around`, a hand-made prior.
 
         Raises:
             ValueError: the arrays do not fit together, are empty or hold NaN.
         """
         x, y, who = _checked(features, ratings, listeners)
+        if around is not None:
+            y = y - around.predict(x)
         names, index = np.unique(who, return_inverse=True)
         everybody = np.arange(len(names))
         self.mean = float(y.mean())
@@ -88,7 +99,15 @@ class PopulationModel:
         self.weights, self.spread = found.shared[:-1], found.prior
         self.mean += float(found.shared[-1])
         self.noise = float(np.sqrt(found.noise))
+        if around is not None:
+            self._add(around)
         return self
+
+    def _add(self, other: PopulationModel) -> None:
+        """Add the prediction of a hand-made prior, which is a plain line."""
+        slopes, _, constant = other.basis.polynomial(other.weights)
+        self.weights[: len(slopes)] += slopes * self.basis.scale
+        self.mean += other.mean + constant + float(slopes @ self.basis.centre)
 
     def _chosen_basis(self, x: Array, y: Array, index: NDArray[np.int64], listeners: int) -> Basis:
         """With squares where they make listeners likelier who were not in the fit."""
@@ -110,8 +129,7 @@ class PopulationModel:
     @staticmethod
     def _fitted(groups: list[Crowd], rounds: int) -> Fit:
         size = groups[0].z.shape[2] - 1
-        each = min(WEIGHT_VARIANCE, OWN_VARIANCE / size)
-        usual = np.append(np.full(size, each), BIAS_VARIANCE)
+        usual = np.append(np.full(size, _usual(size)), BIAS_VARIANCE)
         return fit(groups, usual, RATING_NOISE**2, rounds=rounds)
 
     def predict(self, features: ArrayLike) -> Array:
@@ -135,6 +153,11 @@ class PopulationModel:
         model.mean, model.noise = data["mean"], data["noise"]
         model.excluded = tuple(data["excluded"])
         return model
+
+
+def _usual(columns: int) -> float:
+    """The variance of an own weight before anything else is known of it."""
+    return min(WEIGHT_VARIANCE, OWN_VARIANCE / max(1, columns))
 
 
 def _columns(basis: Basis, x: Array) -> Array:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from generator.brief import Attributes, Mood
 from personalization.genres import genres_of_artist, styles_of_genre
+from personalization.population import PopulationModel
+from personalization.signals import SignalledTrack
 from personalization.statements import Statement
 
 
@@ -38,6 +40,9 @@ class Profile:
     plays: tuple[ArtistPlays, ...] = ()
     ratings: tuple[RatedTrack, ...] = ()
     statements: tuple[Statement, ...] = ()
+    signals: tuple[SignalledTrack, ...] = ()
+    prior: PopulationModel | None = None  # what the listeners of this server have in common, when that is known
+    recent_styles: tuple[str, ...] = ()  # of the last pieces made for them, the newest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +57,30 @@ class Heard:
     unknown: tuple[str, ...]
 
 
+def _most_of_each(plays: tuple[ArtistPlays, ...]) -> tuple[ArtistPlays, ...]:
+    found: dict[str, ArtistPlays] = {}
+    for entry in plays:
+        service = entry.source.removesuffix("_export").removesuffix("_account")
+        name = entry.artist.casefold()
+        before = found.get(name)
+        if before is None:
+            found[name] = replace(entry, source=service)
+        elif before.source == service:  # two packages of one service; the store has taken out what both tell of
+            found[name] = replace(before, plays=before.plays + entry.plays, genres=before.genres or entry.genres)
+        else:
+            more = entry if entry.plays > before.plays else before
+            service = service if more is entry else before.source
+            found[name] = replace(more, source=service, genres=more.genres or before.genres or entry.genres)
+    return tuple(found.values())
+
+
 def summarise_plays(plays: tuple[ArtistPlays, ...]) -> Heard:
     """Plain counts, damped by the logarithm so that one obsession does not drown the rest.
 
+    A play may be scrobbled to several services, so an artist counts as often as the service says that counts most.
     Nothing is learned here: history shapes where we start, ratings shape what the model knows.
     """
+    plays = _most_of_each(plays)
     shares: Counter[str] = Counter()
     artists: dict[str, list[tuple[float, str]]] = {}
     unknown: Counter[str] = Counter()

@@ -1,35 +1,36 @@
 """From a request and a listener to a Brief: candidates inside what was asked, the taste chooses, reasons are kept.
 
-Within the asked mood and style 300 candidates are drawn; the listener's expected rating (plus a share of its
-uncertainty, scaled by novelty) picks softly among the best 16, and the chosen Brief is moved half-way towards the
-mean of its good neighbours. The probability of the pick is logged, so that choices can be judged later.
+Within the asked mood and style 300 candidates are drawn; the listener's expected rating, plus a share of its
+uncertainty that the novelty dial scales, makes a soft choice (`choice.py`). What could have been chosen, and how
+probably, is logged, so that choices can be judged later.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
 from generator.brief import TEMPO_RANGE_BPM, Brief, Key, Mood
+from personalization.basis import Array
+from personalization.choice import Choice, choose, overheard
 from personalization.explain import reasons
-from personalization.features import NAMES, expected_attributes, features
+from personalization.features import NAMES, expected_attributes, features, usual_spread
 from personalization.genres import STYLE_FACTS, StyleFacts
 from personalization.population import PopulationModel
 from personalization.profile import Heard, Profile, summarise_plays
 from personalization.request import Request
 from personalization.rerank import make_ranker
+from personalization.signals import NOISE, WORTH
 from personalization.statements import evidence
 from personalization.taste import Taste
 from personalization.understand import Understanding, understand
 
 CANDIDATES = 300
-BEST = 16
-SOFTNESS = 0.08  # in stars: differences below it hardly matter
+LOGGED = 16  # candidates
 STYLE_PULL = 0.25  # stars lost for each factor e by which a style suits mood and history less than the best
 DEFAULT_LENGTH_S = 60.0
 DEFAULT_NOVELTY = 0.15
@@ -45,7 +46,8 @@ _PRIOR = {
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What to compose and why. `probability` is that of this pick among all; `ranker` travels with the job."""
+    """What to compose and why. `probability` is that of this pick among all; `ranker` travels with the job; `choice`
+    is the log of what else could have been chosen."""
 
     brief: Brief
     why: tuple[str, ...]
@@ -53,16 +55,19 @@ class Proposal:
     unknown: tuple[str, ...]
     probability: float
     ranker: dict[str, Any]
+    choice: dict[str, Any]
 
 
 def prior() -> PopulationModel:
     """The population model that ships: nobody's ratings, only the agreement above."""
-    return PopulationModel.with_weights([_PRIOR.get(name, 0.0) for name in NAMES])
+    return PopulationModel.with_weights([_PRIOR.get(name, 0.0) for name in NAMES], scale=usual_spread())
 
 
 def taste_of(profile: Profile) -> Taste:
-    """The posterior of a listener, from their own statements and ratings (never from listening histories)."""
-    taste = Taste.start(prior(), evidence(profile.statements))
+    """The posterior of a listener, from their own words, ratings and doings (never from listening histories)."""
+    taste = Taste.start(profile.prior or prior(), evidence(profile.statements))
+    for signal in profile.signals:
+        taste.update(features(signal.attributes, signal.mood), WORTH[signal.kind], NOISE)
     for rated in profile.ratings:
         taste.update(features(rated.attributes, rated.mood), rated.stars)
     return taste
@@ -79,26 +84,43 @@ def propose(request: Request, profile: Profile, *, seed: int) -> Proposal:
     rng = np.random.default_rng([seed & 0xFFFFFFFF, seed >> 32, crc32(b"propose")])
     history = summarise_plays(profile.plays)
     styles = _asked_styles(request, found)
-    mood = found.mood or _usual_mood(styles, history)
+    mood = _adjusted(request, found) or found.mood or _usual_mood(styles, history)
     novelty = DEFAULT_NOVELTY if request.novelty is None else request.novelty
     suitable = _style_weights(mood, history)
     drawn = [_draw(request, found, styles, mood, novelty, suitable, seed, rng) for _ in range(CANDIDATES)]
     taste = taste_of(profile)
     pull = {} if styles else _style_pull(suitable)
-    chosen, probability = _choose(drawn, taste, mood, novelty, pull, rng)
+    seen = np.stack([features(expected_attributes(brief), mood) for brief in drawn])
+    mean, spread = taste.predict(seen)
+    value = mean + 0.6 * novelty * spread + np.array([pull.get(brief.style, 0.0) for brief in drawn])
+    avoid = frozenset[str]() if styles else overheard(profile.recent_styles)
+    choice = choose(drawn, value, rng, avoid=avoid)
+    why = reasons(request, found, choice.brief, profile, history, asked_style=bool(styles))
+    if avoid and choice.brief.style not in avoid:
+        why = (*why[:2], f"your last {len(profile.recent_styles)} pieces were all {_named(avoid)}, so here is another")
     return Proposal(
-        brief=chosen,
-        why=reasons(request, found, chosen, profile, history, asked_style=bool(styles)),
+        brief=choice.brief,
+        why=why,
         heard=found.heard,
         unknown=found.unknown,
-        probability=probability,
+        probability=choice.probability,
         ranker=make_ranker(taste, mood),
+        choice=_log(choice, seen),
     )
+
+
+def _named(styles: frozenset[str]) -> str:
+    return " or ".join(sorted(STYLE_FACTS[name].label for name in styles))
 
 
 def _asked_styles(request: Request, found: Understanding) -> dict[str, float]:
     """The style mixture asked for: by the options, else by the text."""
     return {name: 1.0 / len(request.styles) for name in request.styles} if request.styles else found.styles
+
+
+def _adjusted(request: Request, found: Understanding) -> Mood | None:
+    """The mood as somebody set it by hand, with the words it replaces."""
+    return None if request.mood is None else Mood(*request.mood, found.mood.words if found.mood else ())
 
 
 def _usual_mood(styles: dict[str, float], history: Heard) -> Mood:
@@ -200,42 +222,14 @@ def _key(request: Request, found: Understanding, facts: StyleFacts, mood: Mood, 
     return str(Key(tonic, mode))
 
 
-def _choose(
-    drawn: Sequence[Brief],
-    taste: Taste,
-    mood: Mood,
-    novelty: float,
-    pull: dict[str, float],
-    rng: np.random.Generator,
-) -> tuple[Brief, float]:
-    """A soft pick among the best; the probability is that of the candidate picked."""
-    mean, spread = taste.predict(np.stack([features(expected_attributes(brief), mood) for brief in drawn]))
-    value = mean + 0.6 * novelty * spread + np.array([pull.get(brief.style, 0.0) for brief in drawn])
-    best = np.argsort(-value, kind="stable")[:BEST]
-    weights = np.exp((value[best] - value[best[0]]) / SOFTNESS)
-    weights /= weights.sum()
-    pick = int(rng.choice(len(best), p=weights))
-    chosen = drawn[int(best[pick])]
-    return _toward_neighbours(chosen, [drawn[int(i)] for i in best], weights), float(weights[pick])
-
-
-def _toward_neighbours(chosen: Brief, good: Sequence[Brief], weights: np.ndarray) -> Brief:
-    """Half-way to the weighted mean of the good candidates of the same style and mode."""
-    alike = [
-        (brief, float(weight)) for brief, weight in zip(good, weights, strict=True)
-        if brief.style == chosen.style and brief.key.split()[1] == chosen.key.split()[1]
-    ]  # fmt: skip
-    total = sum(weight for _, weight in alike)
-
-    def half_way(name: str) -> float:
-        mean = sum(weight * float(getattr(brief, name)) for brief, weight in alike) / total
-        return 0.5 * float(getattr(chosen, name)) + 0.5 * mean
-
-    return replace(
-        chosen,
-        tempo_bpm=round(half_way("tempo_bpm"), 1),
-        density=round(half_way("density"), 4),
-        complexity=round(half_way("complexity"), 4),
-        brightness=round(half_way("brightness"), 4),
-        acousticness=round(half_way("acousticness"), 4),
-    )
+def _log(choice: Choice, seen: Array) -> dict[str, Any]:
+    """The likeliest candidates and the chosen one: features, shares, and which was taken."""
+    kept = list(choice.options[:LOGGED])
+    if choice.pick not in kept:
+        kept[-1] = choice.pick
+    share = dict(zip(choice.options, choice.shares, strict=True))
+    return {
+        "features": [[round(float(value), 3) for value in seen[i]] for i in kept],
+        "shares": [round(share[i], 6) for i in kept],
+        "taken": kept.index(choice.pick),
+    }

@@ -41,6 +41,8 @@ class Request:
     takes: int = 2
     novelty: float | None = None
     loop: bool = False
+    private: bool = False  # nothing is learned from what the listener makes of it
+    mood: tuple[float, float] | None = None  # valence and arousal, in place of what the words say
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -58,6 +60,8 @@ class Request:
         _check("length", self.length_s, LENGTH_RANGE_S, " seconds")
         _check("number of takes", self.takes, (1, MAX_TAKES), "")
         _check("novelty", self.novelty, (0.0, 1.0), "")
+        for name, value in zip(("valence", "arousal"), self.mood or (), strict=False):
+            _check(name, value, (-1.0, 1.0), "")
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise RequestError("The seed must be a whole number from 0 to 9223372036854775807.")
 
@@ -66,7 +70,9 @@ class Request:
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Request:
-        return Request(**dict(data, styles=tuple(data.get("styles", ()))))
+        return Request(
+            **dict(data, styles=tuple(data.get("styles", ())), mood=tuple(mood) if (mood := data.get("mood")) else None)
+        )
 
 
 def _check(name: str, value: float | None, limits: tuple[float, float], unit: str) -> None:

@@ -1,8 +1,8 @@
 """What listeners say of their own taste, and what that says of the features of music.
 
 Statements are the only evidence beside ratings that reaches a taste model, and only a listener's own: the type refuses
-any other source. A liked style counts as a piece typical of it rated 4.3, a disliked one as 1.7, with a noise of one
-star, so that a few real ratings outweigh it.
+any other source. A liked style counts as an ordinary piece rated 4.3 for being of that style and no more than any other
+for the rest, with more noise than a rating, so that it leans what is composed and a few real ratings outweigh it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from generator.brief import Attributes, Mood
 from personalization.features import features
 from personalization.genres import STYLE_FACTS, genres_of_artist, normalise, styles_of_genre
 from personalization.listens import Source
+from personalization.population import NEUTRAL
 from personalization.taste import Statement as Evidence
 
 Kind = Literal["style", "artist", "attribute"]
 
-LIKED, DISLIKED, NOISE = 4.3, 1.7, 1.0
+LIKED, DISLIKED, NOISE = 4.3, 1.9, 1.1
 MAX_LENGTH = 200  # characters
 
 # Words for one end of a dimension -> the dimension, its value there, and at the other end.
@@ -87,13 +88,14 @@ def evidence(statements: Iterable[Statement]) -> list[Evidence]:
     for statement in statements:
         rating, opposite = (LIKED, DISLIKED) if statement.liked else (DISLIKED, LIKED)
         styles = styles_of(statement)
+        # Two pieces that differ in this one thing: what they have in common cancels out.
         if styles:
-            typical, mood = _typical(styles)
-            found.append((features(typical, mood), rating, NOISE))
+            ordinary, mood = _ordinary()
+            found.append((features(replace(ordinary, styles=tuple(styles.items())), mood), rating, NOISE))
+            found.append((features(ordinary, mood), 2 * NEUTRAL - rating, NOISE))
         elif statement.value in ATTRIBUTES:
-            # Two pieces that differ in this one thing: what they have in common cancels out.
             name, here, there = ATTRIBUTES[statement.value]
-            typical, mood = _typical(dict.fromkeys(STYLE_FACTS, 1 / len(STYLE_FACTS)))
+            typical, mood = _ordinary()
             found += [
                 (features(replace(typical, **{name: value}), mood), stars, NOISE)  # type: ignore[arg-type]
                 for value, stars in ((here, rating), (there, opposite))
@@ -101,12 +103,11 @@ def evidence(statements: Iterable[Statement]) -> list[Evidence]:
     return found
 
 
-def _typical(styles: dict[str, float]) -> tuple[Attributes, Mood]:
-    """What a piece in a mixture of styles usually measures, in the mood that is usual for it."""
-    values = {
-        name: sum(getattr(STYLE_FACTS[style], name) * weight for style, weight in styles.items())
-        for name in ("valence", "arousal", "density", "minor", "acousticness", "complexity", "brightness")
-    }
-    tempo = sum(STYLE_FACTS[style].tempo * weight for style, weight in styles.items())
-    attributes = Attributes(styles=tuple(styles.items()), tempo_bpm=tempo, **values)
-    return attributes, Mood(values["valence"], values["arousal"])
+def _ordinary() -> tuple[Attributes, Mood]:
+    """A piece of all styles alike, in the mood that is usual for them."""
+    count = len(STYLE_FACTS)
+    names = ("valence", "arousal", "density", "minor", "acousticness", "complexity", "brightness")
+    values = {name: sum(getattr(facts, name) for facts in STYLE_FACTS.values()) / count for name in names}
+    tempo = sum(facts.tempo for facts in STYLE_FACTS.values()) / count
+    mixture = tuple((style, 1 / count) for style in STYLE_FACTS)
+    return Attributes(styles=mixture, tempo_bpm=tempo, **values), Mood(values["valence"], values["arousal"])

@@ -10,7 +10,7 @@ import typer
 
 from bot.app import App, open_app, open_runner, worker_name
 from bot.cli.context import run, say, service_settings
-from bot.errors import SettingsError
+from bot.errors import SettingsError, StoreError, UserError
 from bot.jobs.runner import Runner
 from bot.logs import logger
 from bot.settings import Settings
@@ -45,6 +45,8 @@ async def _serve(settings: Settings) -> None:
         async with FrontSession(app.store, app.queue, app.service, worker=worker_name()) as session:
             await session.login(token)
             work = [asyncio.create_task(session.listen(), name="gateway")]
+            if settings.refit_hours:
+                work.append(asyncio.create_task(_refit(app, settings.refit_hours * 3600), name="refit"))
             if settings.workers:
                 work.append(asyncio.create_task(_compose(app, runner), name="runner"))
             try:
@@ -71,6 +73,17 @@ async def _compose(app: App, runner: Runner) -> None:
     await app.service.warm_up()
     await runner.warm_up()
     await runner.run()
+
+
+async def _refit(app: App, every_s: float) -> None:
+    """Learn anew, again and again, what the listeners here share; too few ratings are no failure."""
+    while True:
+        try:
+            found = await app.service.tastes.refit()
+            _log.info("taste refitted", listeners=found.listeners, ratings=found.ratings, serves=found.serves)
+        except (UserError, StoreError) as error:
+            _log.info("taste not refitted", reason=str(error))
+        await asyncio.sleep(every_s)
 
 
 async def _until_empty(app: App) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import Text, and_, cast, exists, func, or_, select
 
 from bot.store.database import Database
 from bot.store.dialect import insert
 from bot.store.listeners import Listeners
-from bot.store.tables import listens
+from bot.store.tables import exclusions, listens
 
 _BATCH = 1000
 
@@ -43,7 +43,8 @@ class Listens:
             return int((await tx.execute(count)).scalar_one() - before)
 
     async def by_artist(self, listener_id: str) -> list[ArtistCount]:
-        """Each artist's plays, most played first.
+        """Each artist's plays, most played first; what the listener excluded and plays that two packages of
+        one service tell of count once.
 
         `genres` are those of any one play: a source names the same genres for an artist every time.
         """
@@ -54,7 +55,11 @@ class Listens:
                 func.count().label("plays"),
                 func.max(cast(listens.c.genres, Text)).label("genres"),
             )
-            .where(listens.c.listener_id == listener_id)
+            .where(
+                listens.c.listener_id == listener_id,
+                ~exists().where(_excluded),
+                func.coalesce(~_covered(listener_id), True),
+            )
             .group_by(listens.c.artist, listens.c.source)
             .order_by(func.count().desc(), listens.c.artist)
         )
@@ -75,6 +80,25 @@ class Listens:
         async with self._database.read() as tx:
             statement = select(func.count()).where(listens.c.listener_id == listener_id)
             return int((await tx.execute(statement)).scalar_one())
+
+
+def _covered(listener_id: str) -> Any:
+    """A condition: the play is from Spotify's account package, and lies in the time of which the extended history
+    tells as well. Its clock is rounded to minutes, so that single plays cannot be matched."""
+    whole = listens.alias("whole")
+    span = (whole.c.listener_id == listener_id, whole.c.source == "spotify_export")
+    first = select(func.min(whole.c.played_at)).where(*span).scalar_subquery()
+    last = select(func.max(whole.c.played_at)).where(*span).scalar_subquery()
+    return and_(listens.c.source == "spotify_account", listens.c.played_at.between(first, last))
+
+
+_excluded = and_(
+    exclusions.c.listener_id == listens.c.listener_id,
+    or_(
+        and_(exclusions.c.kind == "artist", func.lower(exclusions.c.value) == func.lower(listens.c.artist)),
+        and_(exclusions.c.kind == "source", exclusions.c.value == listens.c.source),
+    ),
+)
 
 
 def _batches(plays: Sequence[Mapping[str, Any]]) -> Iterator[Iterable[Mapping[str, Any]]]:

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, delete, exists, select
+from sqlalchemy import RowMapping, and_, delete, select
 from sqlalchemy.sql.expression import Select
 
 from bot.store.database import Database
 from bot.store.dialect import insert
+from bot.store.evidence import in_force, not_excluded
 from bot.store.listeners import Listeners
 from bot.store.tables import ratings, tracks
 
@@ -60,20 +61,14 @@ class Ratings:
             return {(row.listener_id, row.stars) for row in await tx.execute(statement)}
 
     async def of_listener(self, listener_id: str) -> Sequence[RowMapping]:
-        """The rating in force for each track, oldest first, with the track's title, attributes and brief."""
+        """The rating in force for each track, oldest first, with the track's title, attributes and brief; those of
+        tracks that the listener excluded are not among them."""
         async with self._database.read() as tx:
             rows: Sequence[RowMapping] = (await tx.execute(_in_force(listener_id))).mappings().all()
             return rows
 
 
 def _in_force(listener_id: str) -> Select[Any]:
-    later = ratings.alias("later")
-    newer = and_(
-        later.c.listener_id == ratings.c.listener_id,
-        later.c.track_id == ratings.c.track_id,
-        (later.c.rated_at > ratings.c.rated_at)
-        | ((later.c.rated_at == ratings.c.rated_at) & (later.c.stars > ratings.c.stars)),
-    )
     return (
         select(
             ratings.c.track_id,
@@ -84,6 +79,10 @@ def _in_force(listener_id: str) -> Select[Any]:
             tracks.c.brief,
         )
         .join(tracks, tracks.c.id == ratings.c.track_id)
-        .where(ratings.c.listener_id == listener_id, ~exists().where(newer))
+        .where(
+            ratings.c.listener_id == listener_id,
+            in_force(),
+            not_excluded(ratings.c.listener_id, ratings.c.track_id),
+        )
         .order_by(ratings.c.rated_at, ratings.c.track_id)
     )

@@ -14,6 +14,7 @@ from bot.store.listens import Listens
 from bot.store.messages import Messages
 from bot.store.ratings import Ratings
 from bot.store.statements import Statements
+from bot.store.tastes import Tastes
 from bot.store.tracks import Tracks
 
 
@@ -30,6 +31,7 @@ class Store:
     facts: Facts
     links: Links
     statements: Statements
+    tastes: Tastes
 
     @staticmethod
     def over(database: Database, seal: Seal) -> Store:
@@ -46,4 +48,5 @@ class Store:
             facts=Facts(database),
             links=Links(database, listeners, seal),
             statements=Statements(database, listeners),
+            tastes=Tastes(database, listeners),
         )

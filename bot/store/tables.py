@@ -29,7 +29,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA = "0002"  # the newest revision in migrations/versions
+SCHEMA = "0003"  # the newest revision in migrations/versions
 
 metadata = MetaData(
     naming_convention={
@@ -176,6 +176,38 @@ ratings = Table(
     Column("stars", Integer, primary_key=True),
     Column("source", String(16), nullable=False),
     Column("rated_at", Utc, nullable=False),
+)
+
+# What listeners did with a piece beside rating it; weak evidence, of their own doing.
+signals = Table(
+    "signals",
+    metadata,
+    _listener(primary_key=True),
+    Column("track_id", ForeignKey("tracks.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("given_at", Utc, nullable=False),
+)
+
+# What a listener does not want to be learned from: a piece (a job's id, so that it can be said before the piece is
+# there), an artist, or all plays of a source.
+exclusions = Table(
+    "exclusions",
+    metadata,
+    _listener(primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("value", String(200), primary_key=True),
+    Column("said_at", Utc, nullable=False),
+    CheckConstraint("kind IN ('track', 'artist', 'source')", name="kind"),
+)
+
+# Age band and country of those who chose to say them.
+abouts = Table(
+    "abouts",
+    metadata,
+    _listener(primary_key=True),
+    Column("age_band", String(16)),
+    Column("country", String(2)),
+    Column("said_at", Utc, nullable=False),
 )
 
 messages = Table(
