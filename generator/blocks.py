@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from generator.errors import SoundError
+
 SIZE = 1 << 16
 MARGIN = 1 << 13
 """Samples before and after a block that are transformed with it and thrown away: a filter may ring that long (0.19 s
 at 44.1 kHz; a 20 Hz high-pass has then fallen by 140 dB)."""
 HOP = SIZE - 2 * MARGIN
+_SAMPLED = 32
 _TOGETHER = 8  # blocks in one go: a few megabytes, which the allocator hands out again without asking the system
 
 
@@ -26,15 +29,32 @@ def frequencies(rate: int, device: torch.device) -> Tensor:
 
 
 def spectra(audio: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """The spectra of sound [c, n] in groups: number of the first block of the group, and [c, blocks, bins]."""
+    """The spectra of sound [c, n] in groups: number of the first block of the group, and [c, blocks, bins].
+
+    What a group covers may be overwritten once it was handed out.
+    """
     length = audio.shape[-1]
     count = max(-(-length // HOP), 1)
+    before = audio.new_zeros(len(audio), MARGIN)
     for first in range(0, count, _TOGETHER):
         blocks = min(_TOGETHER, count - first)
-        begin, end = first * HOP - MARGIN, (first + blocks) * HOP + MARGIN
-        stretch = audio[:, max(begin, 0) : min(end, length)]
-        stretch = torch.nn.functional.pad(stretch, (max(-begin, 0), max(end - length, 0)))
+        begin, end = first * HOP, (first + blocks) * HOP + MARGIN
+        stretch = torch.cat([before, audio[:, begin : min(end, length)]], 1)
+        stretch = torch.nn.functional.pad(stretch, (0, max(end - length, 0)))
+        before = stretch[:, blocks * HOP : blocks * HOP + MARGIN]
         yield first, torch.fft.rfft(stretch.unfold(-1, SIZE, HOP))
+
+
+def sampled(audio: Tensor) -> Iterator[Tensor]:
+    """Spectra [c, blocks, bins] of at most `_SAMPLED` stretches of sound [c, n], evenly spread over it: enough to know
+    its colour by."""
+    length = audio.shape[-1]
+    count = max(min(_SAMPLED, -(-length // SIZE)), 1)
+    whole = torch.nn.functional.pad(audio, (0, max(SIZE - length, 0)))
+    starts = torch.linspace(0, whole.shape[-1] - SIZE, count).long().tolist()
+    for first in range(0, count, _TOGETHER):
+        some = starts[first : first + _TOGETHER]
+        yield torch.fft.rfft(torch.stack([whole[:, start : start + SIZE] for start in some], 1))
 
 
 def power(spectra: Tensor) -> Tensor:
@@ -44,13 +64,13 @@ def power(spectra: Tensor) -> Tensor:
     return added
 
 
-def filtered(audio: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+def filtered(audio: Tensor, change: Callable[[Tensor], Tensor], into: Tensor | None = None) -> Tensor:
     """Sound [c, n] through `change`, which maps the spectra [c, blocks, bins] of a group of blocks. -> [c, n]
 
-    The filter may look ahead and ring for up to MARGIN samples.
+    The filter may look ahead and ring for up to MARGIN samples. The result is new, or `into`, which may be `audio`.
     """
     length = audio.shape[-1]
-    out = torch.empty_like(audio)
+    out = torch.empty_like(audio) if into is None else into
     for first, group in spectra(audio):
         kept = torch.fft.irfft(change(group), n=SIZE)[..., MARGIN : MARGIN + HOP]
         for block in range(kept.shape[1]):
@@ -75,13 +95,20 @@ def convolved(audio: Tensor, answer: Tensor) -> Tensor:
     return out
 
 
-def pointwise(audio: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+def pointwise(audio: Tensor, change: Callable[[Tensor], Tensor], into: Tensor | None = None) -> Tensor:
     """Sound [c, n] through a chain of operations on single samples, a stretch at a time: what lies in between stays in
-    the cache. -> [c, n]"""
-    out = torch.empty_like(audio)
+    the cache. The result is new, or `into`, which may be `audio` itself. -> [c, n]"""
+    out = torch.empty_like(audio) if into is None else into
     for at in range(0, audio.shape[-1], SIZE):
         out[:, at : at + SIZE] = change(audio[:, at : at + SIZE])
     return out
+
+
+def sound(audio: Tensor, what: str) -> Tensor:
+    """`audio` itself. Raises SoundError, naming what made it, when a sample is not a finite number."""
+    if not bool(torch.isfinite(torch.linalg.vector_norm(audio))):
+        raise SoundError(f"{what} came out with samples that are no numbers.")
+    return audio
 
 
 def peak(audio: Tensor) -> float:

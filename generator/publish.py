@@ -19,9 +19,11 @@ from typing import Any
 
 import torch
 
+from generator import memory
 from generator.arrange.style import Style
 from generator.brief import Attributes, Brief
 from generator.errors import GeneratorError, QualityError
+from generator.measure.loudness import integrated_lufs
 from generator.measure.report import Measured, measure
 from generator.notation.abc import write_abc
 from generator.notation.exact import write_exact
@@ -38,7 +40,7 @@ from generator.produce.provenance import comment, compact, provenance
 from generator.produce.remedy import remedy
 from generator.produce.signing import SIGNED, sign
 from generator.produce.tags import Tags
-from generator.render.render import render
+from generator.render.render import SAMPLE_RATE, render
 from generator.score import Score
 
 SCORE = "score.json"
@@ -243,18 +245,21 @@ def _make(
         symbols = later.submit(_write_symbols, take.score, brief, working)
         with clock.stage("render"):
             stems = render(take.score, soundfont, seed=take.seed, device=device())
+            files = symbols.result()  # mixing needs the memory
+            memory.give_back()
         with clock.stage("mix"):
             mixed = _mix(take, stems, brief, style)
-        del stems  # long pieces: the mix has its own
-        written = later.submit(_write_stems, mixed, working / "stems")
+            memory.give_back()
+        written = later.submit(_write_stems, mixed.stems, working / "stems")
         with clock.stage("master"):
             mastered = (master_round if brief.loop else master)(mixed.bus, style.master)
+        del mixed
         with clock.stage("encode"):
-            files = symbols.result()
             delivered, audio = _encode(mastered, take, brief, style, working, delivery)
-            files |= audio | {"stems": written.result()}
+            levels = written.result()
+            files |= audio | {"stems": [working / "stems" / f"{name}.flac" for name in levels]}
         with clock.stage("check"):
-            measured = measure(delivered.audio, delivered.rate, take.score, brief, mixed.stems, target_lufs=target_lufs)
+            measured = measure(delivered.audio, delivered.rate, take.score, brief, levels, target_lufs=target_lufs)
     return _Made(files, measured)
 
 
@@ -268,7 +273,7 @@ def _beside() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _mix(take: Candidate, stems: Mapping[str, torch.Tensor], brief: Brief, style: Style) -> Mix:
+def _mix(take: Candidate, stems: dict[str, torch.Tensor], brief: Brief, style: Style) -> Mix:
     roles = {part.name: part.role for part in take.score.parts}
     tempo_bpm, length_s = brief.tempo_bpm, take.score.length_s
     if brief.loop:
@@ -284,11 +289,11 @@ def _write_symbols(score: Score, brief: Brief, working: Path) -> dict[str, Path 
         "cover": "cover.png", "piano_roll": "piano_roll.png", "leadsheet": "leadsheet.png",
     }  # fmt: skip
     paths = {kind: working / name for kind, name in names.items()}
+    cover(score, brief, paths["cover"])  # first: it needs most memory, and the sound needs little as yet
     write_midi(score, paths["mid"])
     write_musicxml(score, paths["musicxml"])
     write_abc(score, paths["abc"])
     write_exact(score, paths["score"])
-    cover(score, brief, paths["cover"])
     piano_roll(score, paths["piano_roll"])
     leadsheet(score, paths["leadsheet"])
     return dict(paths)
@@ -310,13 +315,16 @@ def _encode(
     return delivered, files
 
 
-def _write_stems(mixed: Mix, folder: Path) -> list[Path]:
+def _write_stems(stems: dict[str, torch.Tensor], folder: Path) -> dict[str, float]:
+    """Write the stems as FLAC and empty `stems` on the way; their loudness in LUFS by name."""
     for old in folder.iterdir():
         old.unlink()
-    stems = {folder / f"{name}.flac": stem for name, stem in mixed.stems.items()}
-    for path, stem in stems.items():
-        encode_flac(stem, path)
-    return list(stems)
+    levels: dict[str, float] = {}
+    for name in tuple(stems):
+        stem = stems.pop(name)
+        levels[name] = integrated_lufs(stem, SAMPLE_RATE)
+        encode_flac(stem, folder / f"{name}.flac")
+    return levels
 
 
 def _report(track: Track, style: Style, card: Mapping[str, Any] | None) -> dict[str, Any]:

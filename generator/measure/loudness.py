@@ -28,6 +28,8 @@ _PHASES = 8
 _HALF_WIDTH = 16
 _FRAME = 64
 _FRAMES_AT_ONCE = 2048
+_CHUNK = 1 << 20
+_STRETCH_S = 20  # of sound that is weighted at a time: a copy of a long piece would be large
 
 
 def integrated_lufs(audio: Tensor, rate: int) -> float:
@@ -48,12 +50,17 @@ def weighted_power(audio: Tensor, rate: int, steps_per_s: int = STEPS_PER_S) -> 
     audio = audio if audio.dim() == 2 else audio[None]
     step = rate // steps_per_s
     response = _weighting(rate, audio.device)
-    heard = blocks.filtered(audio, lambda spectra: spectra.mul_(response))
-    whole = heard.shape[-1] // step
-    steps = heard[:, : whole * step].view(len(heard), whole, step)
-    power = torch.linalg.vector_norm(steps, dim=-1).double().square()
-    rest = torch.linalg.vector_norm(heard[:, whole * step :], dim=-1, keepdim=True).double().square()
-    return (torch.cat([power, rest], 1) / step).sum(0)
+    stretch = _STRETCH_S * steps_per_s * step
+    found = []
+    for at in range(0, max(audio.shape[-1], 1), stretch):
+        begin = max(at - blocks.MARGIN, 0)
+        near = audio[:, begin : at + stretch + blocks.MARGIN]
+        heard = blocks.filtered(near, lambda spectra: spectra.mul_(response))[:, at - begin : at - begin + stretch]
+        heard = torch.nn.functional.pad(heard, (0, -heard.shape[-1] % step)).view(len(heard), -1, step)
+        found.append(torch.linalg.vector_norm(heard, dim=-1).double().square().sum(0) / step)
+    if audio.shape[-1] % step == 0:
+        found.append(found[0].new_zeros(1))
+    return torch.cat(found)
 
 
 def gated_lufs(power: Tensor) -> float:
@@ -96,18 +103,27 @@ def peak_envelope(audio: Tensor, step: int, *, floor: float = 0.0) -> Tensor:
     """
     audio = audio if audio.dim() == 2 else audio[None]
     length = audio.shape[-1]
-    matrix = _interpolator().to(audio.device)
-    whole = -(-length // _FRAME) * _FRAME
-    padded = torch.nn.functional.pad(audio.float(), (_HALF_WIDTH, whole - length + _HALF_WIDTH))
-    frames = padded.unfold(-1, _FRAME + 2 * _HALF_WIDTH, _FRAME)
-    inner = padded[:, _HALF_WIDTH : _HALF_WIDTH + whole].view(len(audio), -1, _FRAME // step, step)
+    peaks = []
+    for at in range(0, length, _CHUNK):
+        begin, end = at - _HALF_WIDTH, min(at + _CHUNK, length)
+        after = -(end - at) % _FRAME + _HALF_WIDTH
+        near = audio[:, max(begin, 0) : min(end + after, length)].float()
+        near = torch.nn.functional.pad(near, (max(-begin, 0), max(end + after - length, 0)))
+        peaks.append(_peaks(near, step, floor))
+    return torch.cat(peaks)[: -(-length // step)]
+
+
+def _peaks(near: Tensor, step: int, floor: float) -> Tensor:
+    """`peak_envelope` of a stretch of whole frames with 16 samples around it."""
+    frames = near.unfold(-1, _FRAME + 2 * _HALF_WIDTH, _FRAME)
+    inner = near[:, _HALF_WIDTH:-_HALF_WIDTH].view(len(near), -1, _FRAME // step, step)
     peaks = torch.maximum(inner.amax((0, 3)), -inner.amin((0, 3)))
-    loud = peaks.amax(1)
-    near = torch.nn.functional.max_pool1d(loud[None, None], 3, 1, 1)[0, 0]  # a frame hears 16 samples of the next
-    for some in torch.split((near >= floor).nonzero().flatten(), _FRAMES_AT_ONCE):
+    loud = torch.maximum(frames.amax((0, 2)), -frames.amin((0, 2)))  # a frame hears 16 samples of its neighbours
+    matrix = _interpolator().to(near.device)
+    for some in torch.split((loud >= floor).nonzero().flatten(), _FRAMES_AT_ONCE):
         dense = (frames[:, some] @ matrix).abs_().amax(0)
         peaks[some] = dense.view(len(some), _FRAME // step, step * _PHASES).amax(-1)
-    return peaks.flatten()[: -(-length // step)]
+    return peaks.flatten()
 
 
 def _windows(power: Tensor, steps: int) -> Tensor:

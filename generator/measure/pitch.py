@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from generator.brief import Key
+from generator.measure.spectrum import frames
 from generator.score import Part, Score
 
 _WINDOW = 8192
@@ -75,19 +76,14 @@ def harmonic_tempo(audio: Tensor, rate: int, score: Score) -> tuple[float, float
 
 
 def _audio_chroma(audio: Tensor, rate: int) -> NDArray[np.float64]:
-    mono = audio.mean(0) if audio.dim() == 2 else audio
-    window = torch.hann_window(_WINDOW, device=mono.device)
-    mono = torch.nn.functional.pad(mono, (0, max(0, _WINDOW - len(mono))))
-    magnitude = torch.stft(mono, _WINDOW, _HOP, window=window, return_complex=True).abs()
-    hertz = torch.fft.rfftfreq(_WINDOW, 1 / rate, device=mono.device)
+    hertz = torch.fft.rfftfreq(_WINDOW, 1 / rate, device=audio.device)
     inside = (hertz > _LOW_HZ) & (hertz < _HIGH_HZ)
     pitch = 69 + 12 * torch.log2(hertz[inside] / 440.0)
-    away = (pitch[None] - torch.arange(12, device=mono.device)[:, None] + 6) % 12 - 6
-    weight = torch.exp(-0.5 * (away / 0.35) ** 2)
-    # The root flattens the few loud partials; low bins are many semitones wide and count less.
-    chroma: NDArray[np.float64] = (
-        (weight @ (magnitude[inside].sqrt() * (hertz[inside, None] / 200.0).clamp(max=1.0))).double().cpu().numpy()
-    )
+    away = (pitch[None] - torch.arange(12, device=audio.device)[:, None] + 6) % 12 - 6
+    # Low bins are many semitones wide and count less; the root of the magnitude flattens the few loud partials.
+    weight = torch.exp(-0.5 * (away / 0.35) ** 2) * (hertz[inside] / 200.0).clamp(max=1.0)
+    heard = [weight @ power[:, inside].pow(0.25).T for power in frames(audio, _WINDOW, _HOP)]
+    chroma: NDArray[np.float64] = torch.cat(heard, 1).double().cpu().numpy()
     return chroma
 
 

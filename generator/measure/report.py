@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from generator.brief import Brief, Key
-from generator.measure.loudness import integrated_lufs, loudness_range, true_peak_dbtp
+from generator.measure.loudness import gated_lufs, range_lu, true_peak_dbtp, weighted_power
 from generator.measure.pitch import chroma_rotation, harmonic_tempo, key_of, pitched, related
 from generator.measure.spectrum import spectral_balance
 from generator.measure.tempo import Tempo, aligned_tempo, measure_tempo
@@ -96,11 +96,11 @@ def measure(
     rate: int,
     score: Score,
     brief: Brief,
-    stems: Mapping[str, Tensor],
+    part_lufs: Mapping[str, float],
     *,
     target_lufs: float = TARGET_LUFS,
 ) -> Measured:
-    """Measure decoded audio [2, n]. `stems` are the mixed stems by part name, for who is heard.
+    """Measure decoded audio [2, n]. `part_lufs` are the levels of the mixed stems by part name, for who is heard.
 
     The tempo gate holds the audio to the score's first tempo, at the level that was asked for.
     The key gate reads the notes and accepts the relative key.
@@ -108,29 +108,29 @@ def measure(
     audio = audio.cpu()
     tempo, source = _tempo(audio, rate, score)
     rotation = chroma_rotation(audio, rate, score)
-    levels = {name: integrated_lufs(stem, rate) for name, stem in stems.items()}
-    heard = {name for name, level in levels.items() if level > _AUDIBLE_LUFS}
+    power = weighted_power(audio, rate)
+    heard = {name for name, level in part_lufs.items() if level > _AUDIBLE_LUFS}
     written = [part.name for part in score.parts if part.notes]
     measured = Measured(
         tempo_bpm=tempo.bpm,
         key=str(key_of(score)),
         length_s=audio.shape[-1] / rate,
-        integrated_lufs=integrated_lufs(audio, rate),
+        integrated_lufs=gated_lufs(power),
         true_peak_dbtp=true_peak_dbtp(audio),
-        lra=loudness_range(audio, rate),
+        lra=range_lu(power),
         parts=tuple(name for name in written if name in heard),
         silent_parts=tuple(name for name in written if name not in heard),
         tempo_clarity=tempo.clarity,
         tempo_source=source,
-        dc=float(audio.double().mean(-1).abs().max()),
+        dc=float(audio.mean(-1, dtype=torch.float64).abs().max()),
         longest_silence_s=longest_silence(audio, rate),
         chroma_rotation=rotation.semitones,
         chroma_correlation=rotation.correlation,
         correlation=channel_correlation(audio),
-        clipped=int((audio.abs() >= 0.9999).sum()),
+        clipped=int((audio >= 0.9999).sum() + (audio <= -0.9999).sum()),
         end_level_db=_level_db(audio[:, -rate // 20 :]),
         bands_db=spectral_balance(audio, rate),
-        part_lufs=levels,
+        part_lufs=dict(part_lufs),
         gates={},
     )
     return replace(measured, gates=_gates(measured, score, brief, target_lufs))
@@ -176,7 +176,9 @@ def longest_silence(audio: Tensor, rate: int) -> float:
     count = audio.shape[-1] // block
     if count == 0:
         return 0.0
-    quiet = audio[:, : count * block].abs().amax(0).view(count, block).amax(1) < 10 ** (_SILENCE_DB / 20)
+    stretches = audio[:, : count * block].view(len(audio), count, block)
+    highest = torch.maximum(stretches.amax((0, 2)), -stretches.amin((0, 2)))
+    quiet = highest < 10 ** (_SILENCE_DB / 20)
     longest = run = 0
     for is_quiet in quiet.tolist():
         run = run + 1 if is_quiet else 0
@@ -186,9 +188,9 @@ def longest_silence(audio: Tensor, rate: int) -> float:
 
 def channel_correlation(audio: Tensor) -> float:
     """Correlation of left and right, 1 for mono; 1 for silence."""
-    left, right = audio[0].double(), audio[1].double()
-    power = float(torch.sqrt((left * left).sum() * (right * right).sum()))
-    return float((left * right).sum()) / power if power > 1e-9 else 1.0
+    left, right = audio[0], audio[1]
+    power = float(torch.linalg.vector_norm(left)) * float(torch.linalg.vector_norm(right))
+    return float(torch.dot(left, right)) / power if power > 1e-9 else 1.0
 
 
 def _level_db(audio: Tensor) -> float:

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from generator.measure.spectrum import frames
+
 _WINDOW = 1024
 _HOP = 256
 _BANDS = 24
@@ -31,13 +33,13 @@ class Tempo:
 
 def onset_strength(audio: Tensor, rate: int) -> tuple[Tensor, float]:
     """Rise of log power, summed over bands [frames], and its frames per second."""
-    mono = audio.mean(0) if audio.dim() == 2 else audio
-    window = torch.hann_window(_WINDOW, device=mono.device)
-    power = torch.stft(mono, _WINDOW, _HOP, window=window, return_complex=True).abs().pow(2)
-    edges = torch.logspace(math.log10(60), math.log10(14000), _BANDS + 1, device=mono.device)
+    edges = torch.logspace(math.log10(60), math.log10(14000), _BANDS + 1, device=audio.device)
     bins = (edges / rate * _WINDOW).round().long().clamp(1, _WINDOW // 2)
-    total = torch.cat([power.new_zeros(1, power.shape[1]), power.cumsum(0)])
-    bands = total[torch.maximum(bins[1:], bins[:-1] + 1)] - total[bins[:-1]]
+    heard = []
+    for power in frames(audio, _WINDOW, _HOP):
+        total = torch.nn.functional.pad(power.cumsum(1), (1, 0))
+        heard.append(total[:, torch.maximum(bins[1:], bins[:-1] + 1)] - total[:, bins[:-1]])
+    bands = torch.cat(heard).T
     level = torch.log10(1e-4 * float(bands.mean()) + bands)
     rise = (level[:, 2:] - level[:, :-2]).clamp(min=0.0).sum(0)
     local = torch.nn.functional.avg_pool1d(rise[None, None], 301, 1, 150, count_include_pad=False)[0, 0]

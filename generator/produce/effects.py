@@ -61,24 +61,32 @@ def decorrelator(hertz: Tensor, seed: int) -> Tensor:
     return spread
 
 
-def saturate(audio: Tensor, amount: float) -> Tensor:
-    """Tape-like saturation, even and odd harmonics, driven relative to the sound's own level."""
+def saturate(audio: Tensor, amount: float, into: Tensor | None = None) -> Tensor:
+    """Tape-like saturation, even and odd harmonics, driven relative to the sound's own level. The result is new, or
+    `into`, which may be `audio`."""
     loud = float(torch.linalg.vector_norm(audio)) / math.sqrt(max(audio.numel(), 1))
     if loud < 1e-7:
         return audio
     push = (0.15 + 1.1 * amount) / (4 * loud)
     bias = 0.25 * amount
     offset = math.tanh(bias)
-    return blocks.pointwise(audio, lambda some: (some * push).add_(bias).tanh_().sub_(offset).div_(push))
+
+    def driven(some: Tensor) -> Tensor:
+        return (some * push).add_(bias).tanh_().sub_(offset).div_(push)
+
+    return blocks.pointwise(audio, driven, into)
 
 
-def late(audio: Tensor, delay: Tensor) -> Tensor:
+def late(audio: Tensor, delay: Tensor, gains: tuple[float, float] = (1.0, 1.0), into: Tensor | None = None) -> Tensor:
     """Sound [2, n] read late by a delay that may move, in samples (0 or more) at every `STEP` samples: chorus, wow.
+
+    The result is new, or is added to `into`; `gains` are for left and right.
 
     Cubic (Catmull-Rom) interpolation, a stretch at a time.
     """
     length = audio.shape[-1]
-    out = torch.empty_like(audio)
+    out = torch.zeros_like(audio) if into is None else into
+    sides = torch.tensor(gains, device=audio.device)[:, None]
     ramp = torch.arange(STEP, device=audio.device) / STEP
     reach = math.ceil(float(delay.max())) + 2
     for at in range(0, length, blocks.SIZE):
@@ -95,7 +103,7 @@ def late(audio: Tensor, delay: Tensor) -> Tensor:
         sound = torch.zeros(len(audio), kept, device=audio.device, dtype=audio.dtype)
         for shift, weight in zip((-1, 0, 1, 2), weights, strict=True):
             sound.addcmul_(near.index_select(1, where + shift), weight, value=0.5)
-        out[:, at : at + kept] = sound
+        out[:, at : at + kept].addcmul_(sound, sides)
     return out
 
 
@@ -105,9 +113,8 @@ def chorus(audio: Tensor, amount: float) -> Tensor:
     sound = audio.clone()
     for rate, base_ms, turn, gains in ((0.53, 11.0, 0.0, (1.0, 0.35)), (0.71, 15.5, 0.4, (0.35, 1.0))):
         swing = torch.sin(2 * math.pi * (rate * times + turn))
-        voice = late(audio, (base_ms + 2.6 * swing) * (SAMPLE_RATE / 1000))
-        for side, gain in enumerate(gains):
-            sound[side].add_(voice[side], alpha=0.7 * amount * gain)
+        left, right = (0.7 * amount * gain for gain in gains)
+        late(audio, (base_ms + 2.6 * swing) * (SAMPLE_RATE / 1000), (left, right), into=sound)
     return sound.div_(math.sqrt(1 + 0.7 * amount))
 
 
@@ -129,10 +136,13 @@ def _steps(length: int, device: torch.device) -> Tensor:
 
 
 def echo(sent: Tensor, seconds: float, feedback: float) -> Tensor:
-    """Ping-pong repeats of a sound [1, n], each duller than the sound itself; without the dry sound. -> [2, n]"""
+    """Ping-pong repeats of a sound [1, n], each duller than the sound itself; without the dry sound. -> [2, n]
+
+    `sent` is used up.
+    """
     hertz = blocks.frequencies(SAMPLE_RATE, sent.device)
     colour = highpass(hertz, 220.0) * lowpass(hertz, 3600.0)
-    middle = blocks.filtered(sent, lambda spectra: spectra.mul_(colour))[0]
+    middle = blocks.filtered(sent, lambda spectra: spectra.mul_(colour), into=sent)[0]
     step = max(round(seconds * SAMPLE_RATE), 1)
     out = middle.new_zeros(2, len(middle))
     level = 1.0

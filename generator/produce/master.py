@@ -41,11 +41,14 @@ def master(bus: Tensor, settings: Master) -> Tensor:
     sound *= 10 ** ((_INNER_LUFS - integrated_lufs(sound, SAMPLE_RATE)) / 20)
     if settings.drive > 0:
         sound = _soft_clip(sound, settings.drive)
-    return to_target(sound, settings.target_lufs + CODEC_LOSS_LU, settings.ceiling_dbtp - HEADROOM_DB)
+    to_target(sound, settings.target_lufs + CODEC_LOSS_LU, settings.ceiling_dbtp - HEADROOM_DB, into=sound)
+    return blocks.sound(sound, "The master")
 
 
-def to_target(sound: Tensor, lufs: float, ceiling_db: float) -> Tensor:
+def to_target(sound: Tensor, lufs: float, ceiling_db: float, into: Tensor | None = None) -> Tensor:
     """Amplify and limit until the limited sound measures `lufs` (to 0.05 LU where the limiter allows).
+
+    The result is new, or `into`, which may be `sound` itself.
 
     The limiter's gain moves slowly against the weighting of the loudness, so what it does to the loudness is known
     from the weighted power before it, and only the last of several tries is computed on the sound.
@@ -61,7 +64,7 @@ def to_target(sound: Tensor, lufs: float, ceiling_db: float) -> Tensor:
             break
         gain_db = min(gain_db + 1.15 * short, _MAX_GAIN_DB)
         curve = gain_curve(peaks, ceiling_db, gain_db)
-    limited = sound.clone()
+    limited = sound.clone() if into is None else into
     apply_gain(limited, curve, STEP, sound.shape[-1])
     return limited
 
@@ -92,7 +95,7 @@ def _balance(bus: Tensor, tilt_db: float) -> Tensor:
 def _match(bus: Tensor, hertz: Tensor) -> Tensor:
     """Bounded correction in dB of every third octave."""
     power = torch.zeros(len(hertz), dtype=torch.float64, device=hertz.device)
-    for _, spectra in blocks.spectra(bus):
+    for spectra in blocks.sampled(bus):
         power += blocks.power(spectra)
     band = bands.levels(power, hertz)
     # Third-octave bands of a spectrum falling s dB an octave per bin fall s + 3 dB an octave per band.
@@ -105,7 +108,7 @@ def _match(bus: Tensor, hertz: Tensor) -> Tensor:
 
 
 def _soft_clip(sound: Tensor, drive: float) -> Tensor:
-    """Round off what rises above -6 dBFS … -2 dBFS of a sound at -18 LUFS; quieter samples stay as they are."""
+    """Round off in place what rises above -6 … -2 dBFS of a sound at -18 LUFS; quieter samples stay as they are."""
     knee = 0.8 - 0.35 * drive
     room = 1 - knee
 
@@ -113,4 +116,4 @@ def _soft_clip(sound: Tensor, drive: float) -> Tensor:
         within = some.clamp(-knee, knee)
         return torch.tanh((some - within).div_(room)).mul_(room).add_(within)
 
-    return blocks.pointwise(sound, rounded)
+    return blocks.pointwise(sound, rounded, into=sound)

@@ -7,18 +7,18 @@ on a desk with one return. Together they sum to the bus. What is not linear on t
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from generator import blocks
+from generator import blocks, hands
 from generator.measure.loudness import integrated_lufs
 from generator.produce import effects
 from generator.produce.masking import relief
 from generator.produce.settings import Channel, Master
-from generator.produce.strip import Probe, Strip
+from generator.produce.strip import Strip
 from generator.render.timing import SAMPLE_RATE
 from generator.render.vinyl import record_noise
 
@@ -38,7 +38,7 @@ class Mix:
 
 
 def mix(
-    stems: Mapping[str, Tensor],
+    stems: MutableMapping[str, Tensor],
     roles: Mapping[str, str],
     channels: Mapping[str, Channel],
     master: Master,
@@ -49,72 +49,86 @@ def mix(
     """Mix stems [2, n] by the channel of their role (the default channel where a role has none).
 
     `tempo_bpm` times the echoes. The result is as long as the stems and ends with a fade of `master.fade_out_s`.
+    `stems` is emptied on the way: a long piece would not fit in memory twice.
     """
-    silent = tuple(name for name, stem in stems.items() if blocks.peak(stem) < _SILENT_PEAK)
-    sounding = {name: stem for name, stem in stems.items() if name not in silent}
-    if not sounding:
-        return Mix(next(iter(stems.values())).clone(), dict(stems), silent)
     length, device = next(iter(stems.values())).shape[-1], next(iter(stems.values())).device
-    used = {name: channels.get(roles.get(name, ""), Channel()) for name in sounding}
-    done = _dry(sounding, roles, used, master, seed)
+    silent = tuple(name for name, stem in stems.items() if blocks.peak(stem) < _SILENT_PEAK)
+    quiet = {name: stems.pop(name) for name in silent}
+    if not stems:
+        return Mix(next(iter(quiet.values())).clone(), quiet, silent)
+    used = {name: channels.get(roles.get(name, ""), Channel()) for name in stems}
+    done = _dry(stems, roles, used, master, seed)
     returned = _returned(done, used, master, seed, tempo_bpm)
     if returned is not None:
         done[ROOM] = returned
     if master.wow > 0:
         delay = effects.wow_delay(length, master.wow, seed, device)
-        for name, stem in done.items():
-            done[name] = effects.late(stem, delay)
+        hands.each(lambda stem: stem.copy_(effects.late(stem, delay)), done.values(), device)
     if master.crackle > 0:
         done[CRACKLE] = _crackle(length, master, seed, device)
-    bus = _summed(done.values(), master.fade_out_s)
+    bus = blocks.sound(_summed(done.values(), master.fade_out_s), "The mix")
     _make_headroom((bus, *done.values()))
-    return Mix(bus, done | {name: torch.zeros(2, length, device=device) for name in silent}, silent)
+    return Mix(bus, done | quiet, silent)
 
 
 def _dry(
-    stems: Mapping[str, Tensor], roles: Mapping[str, str], channels: Mapping[str, Channel], master: Master, seed: int
+    stems: MutableMapping[str, Tensor],
+    roles: Mapping[str, str],
+    channels: Mapping[str, Channel],
+    master: Master,
+    seed: int,
 ) -> dict[str, Tensor]:
     """Every stem through its channel strip."""
     device = next(iter(stems.values())).device
     strips = {name: Strip(channel, master, seed, device) for name, channel in channels.items()}
-    probes: dict[str, Probe] = {}
-    for name, stem in stems.items():
-        probes[name] = strips[name].probe(stem)
+    probes = dict(
+        zip(stems, hands.each(lambda item: strips[item[0]].probe(item[1]), stems.items(), device), strict=True)
+    )
     ways = relief({name: probe.bands_db + channels[name].level_lufs for name, probe in probes.items()}, roles)
     drums = [stem.mean(0, keepdim=True) for name, stem in stems.items() if roles.get(name) == "drums"]
     pushed = any(channel.sidechain > 0 for channel in channels.values())
     duck = effects.ducking(torch.stack(drums).sum(0)) if drums and pushed else None
-    done: dict[str, Tensor] = {}
-    for name, stem in stems.items():
+
+    def treated(name: str) -> Tensor:
         strip = strips[name]
-        sound = strip.shaped(strip.driven(stem), probes[name].narrow, ways.get(name))
-        done[name] = strip.levelled(sound, None if roles.get(name) == "drums" else duck)
-    return done
+        sound = strip.shaped(strip.driven(stems.pop(name)), probes[name].narrow, ways.get(name))
+        return strip.levelled(sound, None if roles.get(name) == "drums" else duck)
+
+    names = list(stems)
+    return dict(zip(names, hands.each(treated, names, device), strict=True))
 
 
 def _returned(
     done: Mapping[str, Tensor], channels: Mapping[str, Channel], master: Master, seed: int, tempo_bpm: float
 ) -> Tensor | None:
     """What the room and the echo make of all stems together; None where no channel sends anything."""
-    wet: Tensor | None = None
-    if any(channels[name].reverb > 0 for name in done):
-        sent = _sent((stem, channels[name].reverb) for name, stem in done.items())
-        sent = blocks.pointwise(sent, lambda some: 0.75 * some + 0.25 * some.flip(0))  # each side hears the other
-        answer = effects.room(master.reverb_s, master.reverb_brightness, master.reverb_predelay_ms, seed, sent.device)
-        wet = blocks.convolved(sent, answer).mul_(0.7)
-    if any(channels[name].delay > 0 for name in done):
-        sent = _sent((stem, channels[name].delay) for name, stem in done.items()).mean(0, keepdim=True)
-        repeats = effects.echo(sent.mul_(0.6), master.delay_beats * 60.0 / tempo_bpm, master.delay_feedback)
-        wet = repeats if wet is None else wet.add_(repeats)
-    return wet
+    wet = [
+        _room(done, channels, master, seed) if any(channels[name].reverb > 0 for name in done) else None,
+        _echo(done, channels, master, tempo_bpm) if any(channels[name].delay > 0 for name in done) else None,
+    ]
+    returned = [sound for sound in wet if sound is not None]
+    return returned[0].add_(returned[1]) if len(returned) > 1 else next(iter(returned), None)
 
 
-def _sent(sends: Iterable[tuple[Tensor, float]]) -> Tensor:
-    """Stems added up, each by so much of it as its channel sends."""
-    (first, amount), *others = [(stem, amount) for stem, amount in sends if amount > 0]
-    total = first * amount
-    for stem, share in others:
-        total.add_(stem, alpha=share)
+def _room(done: Mapping[str, Tensor], channels: Mapping[str, Channel], master: Master, seed: int) -> Tensor:
+    sent = _sent(done, {name: channel.reverb for name, channel in channels.items()})
+    blocks.pointwise(sent, lambda some: 0.75 * some + 0.25 * some.flip(0), into=sent)  # each side hears the other
+    answer = effects.room(master.reverb_s, master.reverb_brightness, master.reverb_predelay_ms, seed, sent.device)
+    return blocks.convolved(sent, answer).mul_(0.7)
+
+
+def _echo(done: Mapping[str, Tensor], channels: Mapping[str, Channel], master: Master, tempo_bpm: float) -> Tensor:
+    sent = _sent(done, {name: 0.6 * channel.delay for name, channel in channels.items()}, mono=True)
+    return effects.echo(sent, master.delay_beats * 60.0 / tempo_bpm, master.delay_feedback)
+
+
+def _sent(done: Mapping[str, Tensor], amounts: Mapping[str, float], *, mono: bool = False) -> Tensor:
+    """Stems added up, each by so much of it as its channel sends. -> [2, n] or, `mono`, [1, n]"""
+    first = next(iter(done.values()))
+    total = first.new_zeros(1 if mono else 2, first.shape[-1])
+    for name, stem in done.items():
+        if amounts[name] > 0:
+            total.add_(stem.mean(0, keepdim=True) if mono else stem, alpha=amounts[name])
     return total
 
 

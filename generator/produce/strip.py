@@ -46,15 +46,15 @@ class Strip:
         self._above = low.abs().square() if low is not None else None
 
     def driven(self, stem: Tensor) -> Tensor:
-        """What bends the sound and comes before everything else."""
+        """What bends the sound and comes before everything else; `stem` is used up."""
         if self._channel.saturation > 0:
-            stem = effects.saturate(stem, self._channel.saturation)
+            stem = effects.saturate(stem, self._channel.saturation, into=stem)
         return effects.chorus(stem, self._channel.chorus) if self._channel.chorus > 0 else stem
 
     def probe(self, sound: Tensor) -> Probe:
-        """Measure a driven stem [2, n]."""
+        """Measure a stem [2, n] by stretches from all of it."""
         power = torch.zeros(2, len(self._hertz), dtype=torch.float64, device=sound.device)
-        for _, spectra in blocks.spectra(sound):
+        for spectra in blocks.sampled(sound):
             for row, part in enumerate(self._middle_and_side(spectra)):
                 power[row] += blocks.power(part)
         middle, side = power.sum(1).tolist()
@@ -64,7 +64,7 @@ class Strip:
         return Probe(levels - whole, 1 / math.sqrt(excess))
 
     def shaped(self, sound: Tensor, narrow: float, give_way: Tensor | None = None) -> Tensor:
-        """Equalise, widen and place a driven stem in one pass through its spectra. -> [2, n]"""
+        """Equalise, widen and place a driven stem in one pass through its spectra, in place. -> [2, n]"""
         angle = (self._channel.pan + 1) * math.pi / 4
         gains = math.cos(angle) * math.sqrt(2), math.sin(angle) * math.sqrt(2)
         relief = bands.response(give_way, self._hertz) if give_way is not None else None
@@ -80,7 +80,7 @@ class Strip:
             placed = torch.stack([left, right])
             return placed if relief is None else placed.mul_(relief)
 
-        return blocks.filtered(sound, place)
+        return blocks.filtered(sound, place, into=sound)
 
     def levelled(self, sound: Tensor, duck: Tensor | None) -> Tensor:
         """Compress a shaped stem, bring it to its loudness and let the kick through; in place."""

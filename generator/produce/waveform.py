@@ -46,10 +46,8 @@ def _levels(audio: Tensor, columns: int) -> tuple[NDArray[np.float32], NDArray[n
     starts = np.minimum(edges[:-1], max(len(mono) - 1, 0))
     if len(mono) == 0:
         return np.zeros(columns, np.float32), np.zeros(columns, np.float32)
-    total = np.concatenate([[0.0], np.cumsum(mono.astype(np.float64) ** 2)])
-    ends = np.maximum(edges[1:], starts + 1)
-    mean = np.sqrt((total[ends] - total[starts]) / (ends - starts))
-    return np.maximum.reduceat(mono, starts), mean.astype(np.float32)
+    power = np.add.reduceat(mono * mono, starts) / np.maximum(edges[1:] - starts, 1)
+    return np.maximum.reduceat(mono, starts), np.sqrt(power)
 
 
 def _columns(draw: ImageDraw.ImageDraw, score: Score, length_s: float) -> list[Colour]:

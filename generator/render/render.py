@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from generator import blocks, hands
 from generator.errors import SoundError
 from generator.render.instruments import INSTRUMENTS, Instrument
 from generator.render.sampler import play
 from generator.render.sf2 import SoundFont, open_soundfont
 from generator.render.timing import SAMPLE_RATE, TAIL_S, Event, events, total_samples
 from generator.render.voices import perform
-from generator.score import Score
+from generator.score import Part, Score
 
 __all__ = ["SAMPLE_RATE", "TAIL_S", "render"]
 
@@ -29,10 +30,13 @@ def render(score: Score, soundfont: Path | None, *, seed: int, device: torch.dev
     """
     font = open_soundfont(soundfont) if soundfont is not None else None
     total = total_samples(score)
-    return {
-        part.name: _stem(_instrument(part.instrument), events(score, part), total, font, part.name, seed, device)
-        for part in score.parts
-    }
+
+    def stem(part: Part) -> Tensor:
+        instrument = _instrument(part.instrument)
+        made = _stem(instrument, events(score, part), total, font, part.name, seed, device)
+        return blocks.sound(made, f"The {instrument.label.lower()} of “{part.name}”")
+
+    return dict(zip((part.name for part in score.parts), hands.each(stem, score.parts, device), strict=True))
 
 
 def _instrument(name: str) -> Instrument:

@@ -110,8 +110,8 @@ class _Bag:
 class SoundFont:
     """An open SoundFont 2 file: `zones(bank, program)` and `samples(start, end)`."""
 
-    def __init__(self, pool: Samples, records: dict[str, Records]) -> None:
-        self._pool = pool
+    def __init__(self, path: Path, pool: tuple[int, int], records: dict[str, Records]) -> None:
+        self._path, (self._offset, self._length) = path, pool
         self._records = records
         self._presets = {
             (int(row["bank"]), int(row["preset"])): index for index, row in enumerate(records["phdr"][:-1])
@@ -119,8 +119,18 @@ class SoundFont:
         self._zones: dict[tuple[int, int], tuple[Zone, ...]] = {}
 
     def samples(self, start: int, end: int) -> Samples:
-        """The raw samples of a stretch of the pool; int16 [end - start]."""
-        return self._pool[start:end]
+        """The raw samples of a stretch of the pool, read from the file; int16 [end - start]. Raises SoundError.
+
+        They are not mapped into memory: a process that has played many instruments would seem to hold the whole font.
+        """
+        count = max(min(end, self._length) - start, 0)
+        try:
+            read: Samples = np.fromfile(self._path, "<i2", count, offset=self._offset + 2 * start)
+        except OSError as error:
+            raise SoundError(f"The soundfont {self._path.name} cannot be read: {error.strerror}.") from error
+        if len(read) < count:
+            raise SoundError(f"The soundfont {self._path.name} has changed while it was played.")
+        return read
 
     def zones(self, bank: int, program: int) -> tuple[Zone, ...]:
         """Every zone of a preset; empty when the file has no such preset. Raises SoundError."""
@@ -208,7 +218,7 @@ class SoundFont:
         for name, amount in outer.amounts.items():
             if name not in _NOT_IN_PRESETS:
                 amounts[name] += amount
-        start, end, loop_start, loop_end = _points(header, amounts, len(self._pool))
+        start, end, loop_start, loop_end = _points(header, amounts, self._length)
         if end - start < 2:
             return None
         # 0 plays once, 1 loops, 3 loops until the note ends; anything else plays once (specification 8.1.2, 54).
@@ -245,10 +255,9 @@ def _open(path: Path, _size: int, _changed_ns: int) -> SoundFont:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
             pool_at, pool_size, records = _read(view)
-        pool: Samples = np.memmap(path, dtype="<i2", mode="r", offset=pool_at, shape=(pool_size // 2,))
     except (OSError, ValueError) as error:  # an empty file cannot be mapped: ValueError
         raise SoundError(f"The soundfont {path.name} cannot be read: {error}.") from error
-    return SoundFont(pool, records)
+    return SoundFont(path, (pool_at, pool_size // 2), records)
 
 
 def open_soundfont(path: Path) -> SoundFont:

@@ -36,6 +36,6 @@ async def test_a_posted_piece_is_the_one_that_was_measured(settings: Settings, m
     audio = AudioSegment.from_file(io.BytesIO(mp3), format="mp3", codec="mp3")
     assert abs(audio.duration_seconds - track.measured["length_s"]) < 6  # the last notes ring out
     assert track.verified
-    assert abs(track.measured["integrated_lufs"] + 14) <= 0.5
+    assert abs(track.measured["integrated_lufs"] + 17) <= 0.5, "ambient keeps its dynamics"
     assert track.brief["seed"] == 3
     assert set(track.files) >= {"mp3", "mid", "musicxml", "cover", "report", "provenance", "stems"}

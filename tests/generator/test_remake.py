@@ -22,6 +22,7 @@ from generator.notation.files import read_score
 from generator.notation.midi import write_midi
 from generator.notation.musicxml import write_musicxml
 from generator.produce.encode import decode
+from generator.produce.mix import ROOM
 from generator.produce.remedy import remedy
 from generator.produce.settings import Master
 from generator.publish import Track
@@ -68,7 +69,7 @@ def test_an_edited_page_is_rendered_whole(track, edited_file):
     assert report["measured"]["verified"]
     assert track.brief.style == "jazz"
     assert track.measured["integrated_lufs"] == pytest.approx(-14.0, abs=0.6)
-    assert {Path(path).stem for path in track.files["stems"]} == {part.name for part in long_band().parts}
+    assert {Path(path).stem for path in track.files["stems"]} == {part.name for part in long_band().parts} | {ROOM}
 
 
 def test_a_page_is_played_and_a_performance_left_alone(track, tmp_path):

@@ -1,0 +1,28 @@
+"""Work on several stems at a time: torch lets go of Python's lock, so threads of one process share the cores.
+
+Every piece of work stands alone and is computed by one thread, so the result does not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
+
+MOST = 2
+"""A server has other work, and every stem in hand needs memory of its own."""
+
+
+def each(work: Callable[[_Item], _Made], items: Iterable[_Item], device: torch.device) -> list[_Made]:
+    """`work` on every item, the results in the order of the items; what one of them raises is raised here."""
+    count = min(MOST, os.cpu_count() or 1) if device.type == "cpu" else 1
+    if count == 1:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(count, "hand") as pool:
+        return list(pool.map(work, items))
