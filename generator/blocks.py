@@ -50,7 +50,7 @@ def sampled(audio: Tensor) -> Iterator[Tensor]:
     its colour by."""
     length = audio.shape[-1]
     count = max(min(_SAMPLED, -(-length // SIZE)), 1)
-    whole = torch.nn.functional.pad(audio, (0, max(SIZE - length, 0)))
+    whole = torch.nn.functional.pad(audio, (0, SIZE - length)) if length < SIZE else audio
     starts = torch.linspace(0, whole.shape[-1] - SIZE, count).long().tolist()
     for first in range(0, count, _TOGETHER):
         some = starts[first : first + _TOGETHER]

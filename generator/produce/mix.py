@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from generator import blocks, hands
+from generator import blocks, hands, memory
 from generator.measure.loudness import integrated_lufs
 from generator.produce import effects
 from generator.produce.masking import relief
@@ -58,6 +58,7 @@ def mix(
         return Mix(next(iter(quiet.values())).clone(), quiet, silent)
     used = {name: channels.get(roles.get(name, ""), Channel()) for name in stems}
     done = _dry(stems, roles, used, master, seed)
+    memory.give_back()
     returned = _returned(done, used, master, seed, tempo_bpm)
     if returned is not None:
         done[ROOM] = returned
