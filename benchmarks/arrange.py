@@ -42,6 +42,7 @@ from benchmarks.result import Must, Options, Result, Rows
 from bot.settings import load_settings
 from generator.arrange.arrange import arrange
 from generator.arrange.blend import style_of
+from generator.arrange.drummer import improvise
 from generator.brief import Brief, writable_styles
 from generator.compose import compose, take_seeds
 from generator.corpus.shards import MANIFEST, Corpus, open_corpus
@@ -142,10 +143,11 @@ def arranged(model: Composer, brief: Brief, count: int) -> list[Score]:
     plan = make_plan(brief, style)
     seeds = take_seeds(brief.seed, count)
     leads = compose(brief, plan, style, model, seeds)
-    return [
-        perform(arrange(lead, plan, brief, style, "", seed), plan, brief, style, seed)
-        for lead, seed in zip(leads, seeds, strict=True)
-    ]
+    scores = []
+    for lead, seed in zip(leads, seeds, strict=True):
+        drums = improvise(model, plan, brief, style, seed).bars
+        scores.append(perform(arrange(lead, plan, brief, style, "", seed, drums), plan, brief, style, seed))
+    return scores
 
 
 def _human(data: Path | None, *, quick: bool) -> _Human:
@@ -156,7 +158,7 @@ def _human(data: Path | None, *, quick: bool) -> _Human:
     atlas = next((p for p in (data, data / "mma_style_atlas", data / "study" / "mma_style_atlas")
                   if (p / "labels.tsv").is_file()), None)  # fmt: skip
     return _Human(
-        [] if atlas is None else _study(atlas, 12 if quick else 40), None if corpus is None else open_corpus(corpus)
+        [] if atlas is None else _study(atlas, 6 if quick else 30), None if corpus is None else open_corpus(corpus)
     )
 
 

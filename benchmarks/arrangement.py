@@ -188,7 +188,7 @@ def composite(cues: Sequence[Floats]) -> Floats:
 
 
 def tune_likeness(one: Sequence[tuple[int, int]], other: Sequence[tuple[int, int]]) -> float:
-    """How much two tunes of (onset, pitch) share: Dice similarity of their runs of four notes, as moves of pitch and
+    """How much two tunes of (onset, pitch) share: Dice similarity of their runs of three notes, as moves of pitch and
     ratios of the times between them; 0 … 1."""
     left, right = _grams(one), _grams(other)
     shared = sum((left & right).values())

@@ -9,6 +9,7 @@ from generator.arrange.roman import draw_progression
 from generator.arrange.style import Style
 from generator.brief import Brief, Key
 from generator.corpus.piece import GRID, Bar, GridChord
+from generator.manners import draw_manner
 from generator.model import tokens
 from generator.model.rules import Rules
 from generator.model.sample import Boldness
@@ -22,6 +23,9 @@ from generator.seeds import stream
 
 VARIATION = 0.35
 """Share of the bars that are new in a first return (A'); every prime more adds half as much again."""
+
+FIRMNESS = 0.9
+"""How firmly a take keeps to its manner without novelty; novelty adds up to half as much again."""
 
 GUIDANCE = 1.0
 """How hard the controls pull; above 1 costs a second pass of the model."""
@@ -59,7 +63,7 @@ def compose(
     on_progress: Callable[[float], None] = lambda _share: None,
 ) -> list[Lead]:
     """Write one Lead for each seed. `on_progress` is told the share done, 0 … 1."""
-    boldness = Boldness(temperature=1.0 + 0.25 * brief.novelty, min_p=0.05 - 0.03 * brief.novelty, guidance=GUIDANCE)
+    boldness = Boldness(temperature=1.05 + 0.15 * brief.novelty, min_p=0.006 / (1 + brief.novelty), guidance=GUIDANCE)
     returns = _returns(plan)
     share = 0.25 if _chords_alone(style) else 0.0
     chords = _compose_chords(brief, plan, style, model, seeds, boldness) if share else [{} for _ in seeds]
@@ -93,17 +97,25 @@ def _request(
     for chords, seed in zip(given, seeds, strict=True):
         motifs = plan_motifs(style.melody.kind, bars, stream(seed, "motifs"), within=MATERIAL_BARS)
         rules_of_takes.append(replace(rules, given_chords=chords, echo=motifs.echo, copies=motifs.copies))
-    return Request(_controls(brief, style), rules, frame, rules_of_takes=rules_of_takes)
+    firmness = FIRMNESS * (1 + 0.5 * brief.novelty)
+    manners = [
+        draw_manner(style.melody.kind, _density(brief, style), stream(seed, "manner"), firmness) for seed in seeds
+    ]
+    return Request(_controls(brief, style), rules, frame, rules_of_takes=rules_of_takes, manners=manners)
+
+
+def _density(brief: Brief, style: Style) -> float:
+    """Melody onsets per quarter: the style's, up to an octave fewer or more as the Brief asks."""
+    return float(style.melody.density * 2.0 ** (2.0 * (brief.density - 0.5)))
 
 
 def _controls(brief: Brief, style: Style) -> Controls:
     """What the Brief asks, in the model's classes."""
-    density = style.melody.density * 2.0 ** (2.0 * (brief.density - 0.5))
     return Controls(
         Key.parse(brief.key).mode, brief.meter, ("chords", "melody"), style.melody.kind,
         valence=class_of(brief.mood.valence, tokens.MOOD_EDGES),
         arousal=class_of(brief.mood.arousal, tokens.MOOD_EDGES),
-        density=class_of(density, tokens.DENSITY_EDGES),
+        density=class_of(_density(brief, style), tokens.DENSITY_EDGES),
         complexity=_complexity(brief, style),
     )  # fmt: skip
 
@@ -163,13 +175,13 @@ def _vary(
     """Add the variation `name` of its material to every take: some bars new, in their old rhythm, on the old chords."""
     strength = VARIATION * (1 + 0.5 * (name.count("'") - 1))
     varied = []
-    for lead, seed in zip(leads, seeds, strict=True):
+    for lead, seed, manner in zip(leads, seeds, request.manners, strict=True):
         own = int(stream(seed, f"variation {name}").integers(0, 2**62))
         bars = lead.materials[name[0]]
         rules = replace(
             request.rules, bars=len(bars), parts=("melody",), echo={}, copies={}, given_chords={}, energies={}, home=()
         )
-        asked = vary(Request(request.controls, rules, request.frame, bars), strength, own)
+        asked = vary(Request(request.controls, rules, request.frame, bars, manners=[manner]), strength, own)
         (music,) = write(model, asked, [own], boldness)
         varied.append(Lead(lead.key, lead.materials | {name: music}))
     return varied

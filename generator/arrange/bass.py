@@ -9,7 +9,7 @@ import numpy as np
 
 from generator.arrange.harmony import Outline
 from generator.arrange.meters import pulse
-from generator.arrange.patterns import Stroke, busier, draw_bars, fancies, patterns_in
+from generator.arrange.patterns import Stroke, divided, draw_bars, fancies, patterns_in
 from generator.arrange.style import PartStyle
 from generator.score import CHORD_TONES, PPQ, Chord, Note, Section
 
@@ -25,6 +25,8 @@ def play_bass(outline: Outline, sections: Sequence[Section], part: PartStyle, rn
     meter = str(outline.plan.meter)
     patterns = patterns_in(part.patterns, meter)
     fancied = fancies(patterns, outline.feeling.density, rng)
+    # A bass is never sparser than its pattern: it is the ground; an excited one divides its notes.
+    figured = divided(max(1.0, outline.feeling.density), meter, rng)
     adventure = ADVENTURE + 0.5 * outline.novelty
     notes: list[Note] = []
     previous = (part.low + part.high) // 2 - 4
@@ -39,9 +41,7 @@ def play_bass(outline: Outline, sections: Sequence[Section], part: PartStyle, rn
             elif part.figure == "pedal":
                 written = _pedal(outline, start, strokes or _ROOT, part)
             else:
-                # A bass is never sparser than its pattern: it is the ground; an excited one divides its notes.
-                playing = busier(strokes or _ROOT, max(1.0, outline.feeling.density), meter, rng)
-                written = _pattern_bar(outline, start, playing, part, previous)
+                written = _pattern_bar(outline, start, figured(strokes or _ROOT), part, previous)
             notes += written
             previous = written[-1].pitch if written else previous
     return notes

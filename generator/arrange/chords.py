@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from generator.arrange.harmony import Outline
-from generator.arrange.patterns import Stroke, busier, draw_bars, fancies, patterns_in
+from generator.arrange.patterns import Stroke, divided, draw_bars, fancies, patterns_in
 from generator.arrange.style import PartStyle
 from generator.arrange.voicing import voice
 from generator.score import PPQ, Chord, Note, Section
@@ -41,6 +41,7 @@ def play_chords(outline: Outline, sections: Sequence[Section], part: PartStyle, 
     meter = str(outline.plan.meter)
     patterns = patterns_in(part.patterns, meter)
     fancied = fancies(patterns, outline.feeling.density, rng)
+    figured = divided(outline.feeling.density, meter, rng)
     adventure = ADVENTURE + 0.5 * outline.novelty
     notes: list[Note] = []
     for section in sections:
@@ -57,10 +58,9 @@ def play_chords(outline: Outline, sections: Sequence[Section], part: PartStyle, 
             if outline.closes(bar):
                 notes += _closing(outline, hands, part, start)
             elif part.figure == "arpeggio":
-                notes += _arpeggio(start, busier(strokes, outline.feeling.density, meter, rng), hands, part, rng)
+                notes += _arpeggio(start, figured(strokes), hands, part, rng)
             else:
-                playing = busier(strokes, outline.feeling.density, meter, rng)
-                notes += _comping(start, playing, hands, part, outline)
+                notes += _comping(start, figured(strokes), hands, part, outline)
     return notes
 
 

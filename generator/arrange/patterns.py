@@ -17,7 +17,7 @@ S (a slide down from the octave).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -149,6 +149,18 @@ def draw_bars(
 
 def _drawn(bar: Sequence[Stroke], rng: np.random.Generator) -> tuple[Stroke, ...]:
     return tuple(stroke for stroke in bar if stroke.chance == 1.0 or rng.random() < stroke.chance)
+
+
+def divided(density: float, meter: str, rng: np.random.Generator) -> Callable[[tuple[Stroke, ...]], tuple[Stroke, ...]]:
+    """`busier` as one player does it in one piece: the same bar always in the same way, so that a figure stays one."""
+    known: dict[tuple[Stroke, ...], tuple[Stroke, ...]] = {}
+
+    def bar_of(strokes: tuple[Stroke, ...]) -> tuple[Stroke, ...]:
+        if strokes not in known:
+            known[strokes] = busier(strokes, density, meter, rng)
+        return known[strokes]
+
+    return bar_of
 
 
 def busier(bar: Sequence[Stroke], density: float, meter: str, rng: np.random.Generator) -> tuple[Stroke, ...]:

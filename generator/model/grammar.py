@@ -322,7 +322,8 @@ def _fixed_rhythm(state: State, rules: Rules) -> Rhythm | None:
         rhythm = dict(state.rhythms).get(rules.copies.get(index, rules.echo.get(index, -1)))
     if rhythm is None:
         return None
-    return tuple(pair for pair in rhythm if pair[0] >= state.busy or state.rhythm) or None
+    free = tuple(pair for pair in rhythm if pair[0] >= state.busy or state.rhythm)
+    return free if free or index in rules.copies else None  # a bar that comes back brings nothing new
 
 
 def _places(state: State, rules: Rules) -> np.ndarray:

@@ -62,6 +62,7 @@ class _Take:
     state: State
     rules: Rules
     rng: np.random.Generator
+    aim: steering.Aim | None = None
     gauge: steering.Gauge = field(default_factory=steering.Gauge)
 
 
@@ -73,27 +74,28 @@ def sample(
     seeds: Sequence[int],
     boldness: Boldness = Boldness(),
     *,
-    aim: steering.Aim | None = None,
+    aims: Sequence[steering.Aim] = (),
     search: Search | None = None,
     on_bar: Callable[[int], None] = lambda _bar: None,
 ) -> list[list[int]]:
     """Write one sequence for each seed under its own rules (takes may hold different things fixed).
 
     Args:
-        aim: what density and complexity to keep to.
+        aims: what each take keeps to; none for what the model likes.
         on_bar: called with the number of bars that every take has finished, to show progress.
 
     Returns:
         Token ids from BOS to EOS for each take, in the order of `seeds`; with a search, the survivors' in its place.
 
     Raises:
-        ValueError: the bars do not fit the model's context, or rules and seeds differ in number.
+        ValueError: the bars do not fit the model's context, or rules, aims and seeds differ in number.
     """
-    if len(rules) != len(seeds):
-        raise ValueError("every take needs its rules")
+    if len(rules) != len(seeds) or len(aims) not in {0, len(seeds)}:
+        raise ValueError("every take needs its rules and its aim")
+    nothing: list[steering.Aim | None] = [None] * len(seeds)
     takes = [
-        _Take(prompt.ids(), grammar.start(), own, stream(seed, "sample"))
-        for own, seed in zip(rules, seeds, strict=True)
+        _Take(prompt.ids(), grammar.start(), own, stream(seed, "sample"), aim)
+        for own, seed, aim in zip(rules, seeds, aims or nothing, strict=True)
     ]
     reader = _Reader(model, prompt, len(takes), boldness.guidance)
     logits = reader.begin()
@@ -105,7 +107,7 @@ def sample(
             reader.keep(kept)
             logits, pruned, waiting = logits[kept], takes[0].state.done, [False] * len(takes)
         chosen = [
-            tokens.PAD if waits else _step(take, row, boldness, aim)
+            tokens.PAD if waits else _step(take, row, boldness)
             for take, row, waits in zip(takes, logits, waiting, strict=True)
         ]
         slowest = min(take.state.done for take in takes)
@@ -179,16 +181,16 @@ class _Reader:
             cache.lengths = cache.lengths[index]
 
 
-def _step(take: _Take, logits: np.ndarray, boldness: Boldness, aim: steering.Aim | None) -> int:
+def _step(take: _Take, logits: np.ndarray, boldness: Boldness) -> int:
     """Choose one token and move on; finished takes idle on PAD."""
     if take.state.expects == "done":
         return tokens.PAD
     mask = grammar.allowed(take.state, take.rules)
-    if aim is not None:
-        logits = steering.lean(logits, take.state, take.rules, take.gauge, aim)
+    if take.aim is not None:
+        logits = steering.lean(logits, take.state, take.rules, take.gauge, take.aim)
     token = choose(logits, mask, boldness, take.rng)
-    if aim is not None:
-        take.gauge = steering.count(take.gauge, take.state, token, take.rules, aim)
+    if take.aim is not None:
+        take.gauge = steering.count(take.gauge, take.state, token, take.rules, take.aim)
     take.state = grammar.advance(take.state, token, take.rules)
     take.row.append(token)
     return token

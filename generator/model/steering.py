@@ -5,7 +5,10 @@ is counted as it is written; how far it is behind (or ahead) leans the next choi
 and longer) notes, and towards richer (or plainer) chords. With nothing owed, nothing is leaned, so the music stays the
 model's; both aims are averages, and single bars are free to depart from them.
 
-The third of the other mode, and tonic chords that have it, are leaned against all the time.
+Density is kept within a bar or two, and slowly over the whole, so that a sparse bar is not paid back by a bar of
+sixteenths. A take's manner (where in the beat, how long, how far, how close to the chord; `generator.manners`) is kept
+in the same way, so that takes of one request differ as tunes by people do. The third of the other mode, and tonic
+chords that have it, are leaned against all the time.
 
 Definitions as in `corpus.features`: density is melody onsets per quarter note over the bars with melody; complexity is
 0.6 for a chord beyond a plain triad and 0.4 for one with a tone outside the key, averaged over the chords.
@@ -21,22 +24,48 @@ from numpy.typing import NDArray
 
 from generator.corpus.features import chord_complexity
 from generator.corpus.piece import GRID
-from generator.model.grammar import DUR0, POS0, QUAL0, ROOT0, State, end_token, part_of
+from generator.model.grammar import DUR0, PITCH0, POS0, QUAL0, ROOT0, State, end_token, part_of
 from generator.model.rules import Rules
-from generator.model.tokens import DURATIONS, FIELDS, POSITIONS, QUALITIES, Controls
+from generator.model.tokens import DURATIONS, FIELDS, HIGHEST, LOWEST, PLACES, POSITIONS, QUALITIES, Controls
 from generator.score import CHORD_TONES
 
 _DENSITIES = (0.28, 0.45, 0.62, 0.77, 0.92, 1.1, 1.32, 1.6, 2.05, 2.8)
 _COMPLEXITIES = (0.0, 0.06, 0.15, 0.27, 0.45, 0.72)
 """Middles of the classes of `tokens.DENSITY_EDGES` and `tokens.COMPLEXITY_EDGES`."""
-_NOTE_PULL, _CHORD_PULL = 1.0, 5.0  # logits for each note, or each unit of complexity, that is owed
-_MOST_NOTES, _MOST_COMPLEXITY = 4.0, 1.5  # owed, at most
+_NOTE_PULL, _CHORD_PULL = 0.6, 5.0  # logits for each note, or each unit of complexity, that is owed
+_SLOW_PULL = 0.2  # logits for each note that is owed by the whole music; the other pull forgets
+_MEMORY = 0.4  # of what a bar owes, after the next
+_MOST_NOTES, _MOST_OVERALL, _MOST_COMPLEXITY = 4.0, 10.0, 1.5  # owed, at most
 _USUAL_COMPLEXITY = 0.2  # of the next chord, before it is known
 _MODE_PULL = 1.5  # logits against the other mode's third
 _FARTHEST = 4.0  # notes by which a choice delays or hastens what follows, at most
 
+_STEP, _THIRD, _FIFTH = 2, 4, 7  # semitones, the most of each sort of move
+MOVES = 9
+"""Sorts of melodic move: the same note; a step, a third, a fourth or fifth, more, each up and down."""
+TONES = 3
+"""Sorts of tone: of the chord, of the key, others."""
+_SCALES = {"major": {0, 2, 4, 5, 7, 9, 11}, "minor": {0, 2, 3, 5, 7, 8, 10, 11}}
+
+_MANNER_PULL = 4.0  # logits for a share that is an e-th of what it should be
+_PATIENCE = 6.0  # notes that are taken as written in the manner to begin with
+_FLOOR, _MOST_OWED = 0.01, 1.5  # of shares; nats
+
 _AT = np.array(POSITIONS) / GRID
+_PLACE_OF = np.array([PLACES.index(pos % GRID) for pos in POSITIONS])
 _LONG = np.array(DURATIONS) / GRID
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """Shares that a tune's notes have of each of `tokens.PLACES`, `tokens.DURATIONS`, the `MOVES` sorts of move, and
+    the `TONES` sorts of tone; and how hard they are kept to (1 is firmly)."""
+
+    places: tuple[float, ...]
+    durations: tuple[float, ...]
+    moves: tuple[float, ...]
+    tones: tuple[float, ...]
+    firmness: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +75,25 @@ class Aim:
     mode: str
     density: float | None = None
     complexity: float | None = None
+    manner: Manner | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """What has been written: melody `notes` in `quarters` of bars with melody, and the complexity of `chords`."""
+    """What has been written: melody `notes` in `quarters` of bars with melody (`recent` ones count more the later they
+    are), the complexity of `chords`, and how many notes had each of the sorts that a manner tells apart."""
 
     notes: int = 0
     quarters: float = 0.0
+    recent_notes: float = 0.0
+    recent_quarters: float = 0.0
     chords: int = 0
     complexity: float = 0.0
     notes_of_bar: int = 0
+    places: tuple[int, ...] = (0,) * len(PLACES)
+    durations: tuple[int, ...] = (0,) * len(DURATIONS)
+    moves: tuple[int, ...] = (0,) * MOVES
+    tones: tuple[int, ...] = (0,) * TONES
 
 
 def aim_of(controls: Controls) -> Aim:
@@ -72,29 +109,112 @@ def count(gauge: Gauge, state: State, token: int, rules: Rules, aim: Aim) -> Gau
     """The gauge after `token`, chosen in `state`."""
     name, value = FIELDS[token]
     part = part_of(state, rules)
-    if name == "pos" and part == "melody":
-        return replace(gauge, notes_of_bar=gauge.notes_of_bar + 1)
+    if part == "melody" and name in {"pos", "pitch", "dur"}:
+        return _count_note(gauge, state, name, int(value), aim.mode)
     if name == "qual":
         added = chord_complexity(state.root, value, aim.mode)
         return replace(gauge, chords=gauge.chords + 1, complexity=gauge.complexity + added)
     if name in {"bar", "EOS"} and gauge.notes_of_bar:
-        quarters = gauge.quarters + rules.bar_steps / GRID
-        return replace(gauge, notes=gauge.notes + gauge.notes_of_bar, quarters=quarters, notes_of_bar=0)
+        quarters, notes = rules.bar_steps / GRID, gauge.notes_of_bar
+        return replace(
+            gauge, notes=gauge.notes + notes, quarters=gauge.quarters + quarters, notes_of_bar=0,
+            recent_notes=_MEMORY * (gauge.recent_notes + notes),
+            recent_quarters=_MEMORY * (gauge.recent_quarters + quarters),
+        )  # fmt: skip
     return gauge
+
+
+def _count_note(gauge: Gauge, state: State, name: str, value: int, mode: str) -> Gauge:
+    match name:
+        case "pos":
+            places = _more(gauge.places, PLACES.index(value % GRID))
+            return replace(gauge, notes_of_bar=gauge.notes_of_bar + 1, places=places)
+        case "dur":
+            return replace(gauge, durations=_more(gauge.durations, DURATIONS.index(value)))
+        case _:
+            chord = _chord_at(state)
+            tones = gauge.tones if chord is None else _more(gauge.tones, tone_of(value, chord, mode))
+            last = state.last_pitch
+            moves = gauge.moves if last is None else _more(gauge.moves, move_of(value - last))
+            return replace(gauge, tones=tones, moves=moves)
+
+
+def _more(counts: tuple[int, ...], index: int) -> tuple[int, ...]:
+    return (*counts[:index], counts[index] + 1, *counts[index + 1 :])
 
 
 def lean(logits: NDArray[np.floating], state: State, rules: Rules, gauge: Gauge, aim: Aim) -> NDArray[np.floating]:
     """The logits [vocabulary] of the next token, leaned towards what is owed. The input stays as it is."""
-    part = part_of(state, rules)
-    if aim.density is not None and part == "melody" and state.expects in {"onset", "dur"}:
-        return _lean_note(logits, state, rules, gauge, aim.density)
-    if state.expects == "pitch" and part == "melody":
-        return logits - _MODE_PULL * _foreign_thirds(aim.mode)
+    if part_of(state, rules) == "melody" and state.expects in {"onset", "pitch", "dur"}:
+        if aim.manner is not None:
+            logits = logits + _liking(aim.manner, gauge, state, aim.mode)
+        if state.expects == "pitch":
+            return logits - _MODE_PULL * _foreign_thirds(aim.mode)
+        return logits if aim.density is None else _lean_note(logits, state, rules, gauge, aim.density)
     if state.expects == "qual" and state.root == 0:
         logits = logits - _MODE_PULL * _foreign_tonics(aim.mode)
     if aim.complexity is not None and state.expects in {"root", "qual"}:
         return _lean_chord(logits, state, gauge, aim.complexity, aim.mode)
     return logits
+
+
+def move_of(semitones: int) -> int:
+    """The sort of a melodic move, 0 … MOVES - 1."""
+    size = abs(semitones)
+    if size == 0:
+        return 0
+    sort = 1 + 2 * ((size > _STEP) + (size > _THIRD) + (size > _FIFTH))
+    return sort + (semitones < 0)
+
+
+def tone_of(pitch: int, chord: tuple[int, str], mode: str) -> int:
+    """The sort of a tone over a chord (root, quality). Pitch and root count from the tonic; minor has both sevenths."""
+    root, quality = chord
+    if (pitch - root) % 12 in _tones(quality):
+        return 0
+    return 1 if pitch % 12 in _SCALES[mode] else 2
+
+
+@cache
+def _tones(quality: str) -> frozenset[int]:
+    return frozenset(tone % 12 for tone in CHORD_TONES[quality])
+
+
+def _chord_at(state: State) -> tuple[int, str] | None:
+    """The chord under the note that is being written; None when the chords are not written here."""
+    sounding = [(root, QUALITIES[quality]) for pos, root, quality in state.harmony if pos <= state.pos]
+    if sounding:
+        return sounding[-1]
+    return None if state.last_chord is None else (state.last_chord[0], QUALITIES[state.last_chord[1]])
+
+
+def _liking(manner: Manner, gauge: Gauge, state: State, mode: str) -> NDArray[np.float64]:
+    """(vocabulary,): what the manner adds to each place, pitch or length of the next note."""
+    liked = np.zeros(len(FIELDS))
+    match state.expects:
+        case "onset":
+            owed = _owed(manner.places, gauge.places)
+            liked[POS0 : POS0 + len(POSITIONS)] = owed[_PLACE_OF]
+        case "dur":
+            liked[DUR0 : DUR0 + len(DURATIONS)] = _owed(manner.durations, gauge.durations)
+        case _:
+            pitches = range(LOWEST, HIGHEST + 1)
+            chord = _chord_at(state)
+            owed = np.zeros(len(pitches))
+            if chord is not None:
+                owed += _owed(manner.tones, gauge.tones)[[tone_of(pitch, chord, mode) for pitch in pitches]]
+            if state.last_pitch is not None:
+                owed += _owed(manner.moves, gauge.moves)[[move_of(pitch - state.last_pitch) for pitch in pitches]]
+            liked[PITCH0 : PITCH0 + len(pitches)] = owed
+    return manner.firmness * liked
+
+
+def _owed(shares: tuple[float, ...], counts: tuple[int, ...]) -> NDArray[np.float64]:
+    """Nats by which each sort of note is behind (or ahead of) its share of those written; none before the first."""
+    wanted, got = np.array(shares), np.array(counts)
+    had = (got + _PATIENCE * wanted) / (got.sum() + _PATIENCE)
+    owed = np.clip(np.log((wanted + _FLOOR) / (had + _FLOOR)), -_MOST_OWED, _MOST_OWED)
+    return np.asarray(_MANNER_PULL * owed)
 
 
 @cache
@@ -119,10 +239,11 @@ def _lean_note(
 ) -> NDArray[np.floating]:
     """Every quarter that a choice makes the next note wait costs as many notes as the density has in it."""
     now = max(state.pos, 0) / GRID
-    owed = density * (gauge.quarters + now) - gauge.notes - gauge.notes_of_bar
-    if state.expects == "onset":
-        owed += 1.0  # the note that is about to be chosen
-    pull = _NOTE_PULL * float(np.clip(owed, -_MOST_NOTES, _MOST_NOTES))
+    started = gauge.notes_of_bar - (state.expects == "onset")  # without the note that is about to be chosen
+    recent = density * (gauge.recent_quarters + now) - gauge.recent_notes - started
+    overall = density * (gauge.quarters + now) - gauge.notes - started
+    pull = _NOTE_PULL * float(np.clip(recent, -_MOST_NOTES, _MOST_NOTES))
+    pull += _SLOW_PULL * float(np.clip(overall, -_MOST_OVERALL, _MOST_OVERALL))
     leaned = logits.copy()
     if state.expects == "dur":
         leaned[DUR0 : DUR0 + len(DURATIONS)] -= pull * np.minimum(density * _LONG, _FARTHEST)

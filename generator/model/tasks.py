@@ -21,7 +21,7 @@ from generator.model import tokens
 from generator.model.grammar import capacity
 from generator.model.rules import Rules
 from generator.model.sample import Boldness, Prompt, Search, sample
-from generator.model.steering import aim_of
+from generator.model.steering import Manner, aim_of
 from generator.model.tokens import Controls, Frame
 from generator.model.transformer import Composer
 from generator.seeds import stream
@@ -48,6 +48,8 @@ class Request:
     bars: tuple[Bar, ...] = ()
     rules_of_takes: Sequence[Rules] = field(default=())
     """Rules for each take, where they differ."""
+    manners: Sequence[Manner] = field(default=())
+    """The manner of each take; none for the model's own."""
 
 
 def write(
@@ -75,11 +77,11 @@ def write(
     if least > model.config.context:
         raise GeneratorError(f"{rules.bars} bars do not fit the composer's memory of {model.config.context} tokens.")
     own = list(request.rules_of_takes) or [rules] * len(seeds)
+    aim = aim_of(request.controls)
+    aims = [replace(aim, manner=manner) for manner in request.manners] or [aim] * len(seeds)
     hook = None if search is None else Search(lambda rows: search([_finished(row, request.frame) for row in rows]))
     try:
-        rows = sample(
-            model, prompt, own, seeds, boldness, aim=aim_of(request.controls), search=hook, on_bar=on_bar
-        )  # fmt: skip
+        rows = sample(model, prompt, own, seeds, boldness, aims=aims, search=hook, on_bar=on_bar)
     except ValueError as error:
         raise GeneratorError(f"The composer cannot write this: {error}.") from error
     return [_merge(request, tokens.decode(row, request.frame)) for row in rows]
