@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="composer, corpus, jsb, originality: the data sets or a built corpus"
     )
+    parser.add_argument("--generator", action="store_true", help="taste: also listeners of composed pieces; minutes")
     chosen = parser.parse_args(arguments)
     if chosen.name not in TABLES:
         print(f"There is no table “{chosen.name}”; choose from {', '.join(TABLES)}.", file=sys.stderr)
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         table = import_module(f"benchmarks.{chosen.name}")
-        result: Result = table.run(Options(quick=chosen.quick, data=chosen.data))
+        result: Result = table.run(Options(quick=chosen.quick, data=chosen.data, generator=chosen.generator))
     except (GeneratorError, UserError) as error:
         print(error, file=sys.stderr)
         return 2

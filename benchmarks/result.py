@@ -32,10 +32,11 @@ def machine() -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run: fewer pieces, and where the corpora lie (None: do without)."""
+    """How to run: fewer pieces, where the corpora lie (None: do without), whether taste is measured on real pieces."""
 
     quick: bool = False
     data: Path | None = None
+    generator: bool = False
 
 
 @dataclass(frozen=True, slots=True)

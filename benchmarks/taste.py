@@ -4,7 +4,7 @@ Nine worlds; every figure is a gain share in percent (`evaluate.live`). Worlds d
 between 49 and 70 % of what one of them likes, so three worlds say more of themselves than of the model. The row "the
 most possible" is what nobody can beat at the first rating.
 
-`--quick` takes three worlds.
+`--quick` takes three worlds. `--generator` adds listeners who hear what the real generator composes (`heard.py`).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def run(options: Options) -> Result:
     most = np.concatenate([most_possible(World(number), listeners=count, seed=number) for number in worlds])
     columns = {"case": "prior 300 × 30 and 25 % shared, unless said"} | {span: f"rating {span}" for span in SPANS}
     columns |= {"tenth": "worst-served tenth, 9–12", "error": "± standard error, 9–12"}
-    rows = [dict.fromkeys(columns, "") | {"case": "the most possible for a stranger", "1": 100 * float(most.mean())}]
+    rows = [dict.fromkeys(columns) | {"case": "the most possible for a stranger", "1": 100 * float(most.mean())}]
     rows += [{"case": name} | _spans(found) for name, found in gains.items()]
     speed = _speed()
     tables = [
@@ -82,7 +82,14 @@ def run(options: Options) -> Result:
         f"{count} listeners of each of {len(worlds)} worlds, pools of 300 pieces; who answers by dice is left out.",
         "46 features; 18 where they are plain.",
     ]
-    return Result("taste", tables, [*_musts(gains), *_fast(speed)], notes)
+    musts = [*_musts(gains), *_fast(speed)]
+    if options.generator:
+        from benchmarks.heard import heard  # noqa: PLC0415 - brings torch
+
+        rows_of_pieces, must = heard(options)
+        tables.append(rows_of_pieces)
+        musts.append(must)
+    return Result("taste", tables, musts, notes)
 
 
 def _gains(case: Case, number: int, listeners: int) -> Array:

@@ -103,8 +103,9 @@ class Service:
 
         Raises UserError when the wishes contradict each other.
         """
-        profile = await self.profile(job.listener_id)
-        return await asyncio.to_thread(_propose, job.request, profile, job.seed)
+        with_whom = [name for name in job.request.get("blend_with", ()) if name != job.listener_id]
+        profiles = [await self.profile(name) for name in (job.listener_id, *dict.fromkeys(with_whom))]
+        return await asyncio.to_thread(_propose, job.request, profiles, job.seed)
 
     async def job(self, job_id: str) -> Job:
         job = await self._queue.get(job_id)
@@ -219,12 +220,12 @@ def absolute(home: Path, names: Any) -> Any:
     return [str(home / name) for name in names] if isinstance(names, list) else str(home / names)
 
 
-def _propose(request: dict[str, Any], profile: Profile, seed: int) -> dict[str, Any]:
+def _propose(request: dict[str, Any], profiles: list[Profile], seed: int) -> dict[str, Any]:
     from personalization.propose import propose  # noqa: PLC0415 - see above
     from personalization.request import Request, RequestError  # noqa: PLC0415
 
     try:
-        proposal = propose(Request.from_dict(request), profile, seed=seed)
+        proposal = propose(Request.from_dict(request), profiles[0], seed=seed, others=profiles[1:])
     except (RequestError, BriefError) as error:
         raise UserError(str(error)) from error
     return {

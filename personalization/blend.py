@@ -11,16 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from personalization.basis import Array
+from personalization.request import MOST_MEMBERS, Rule
 from personalization.taste import Taste
 
-Rule = Literal["mean", "least misery", "fair mean"]
-RULES: tuple[Rule, ...] = ("mean", "least misery", "fair mean")
-LEAST_MEMBERS, MOST_MEMBERS = 2, 10
+LEAST_MEMBERS = 2
 FAIRNESS = 0.5
 """Of a standard deviation between members, taken off a fair mean."""
 _SPREAD = 0.25  # stars: candidates that differ less than this together are all alike to a member

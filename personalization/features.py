@@ -64,11 +64,31 @@ def _kind(name: str) -> str:
     return "square" if name.endswith("²") else "continuous"
 
 
+# What is measured on a piece follows what its Brief asks like this: (constant, slope), least squares over 82 composed
+# pieces of all styles, with correlations of .53, .92, .53 and .63.
+_FOLLOWED = {
+    "density": (0.11, 0.76), "acousticness": (0.08, 0.84), "complexity": (0.21, 0.56), "brightness": (0.17, 0.55),
+}  # fmt: skip
+
+
 def expected_attributes(brief: Brief) -> Attributes:
-    """What a Brief is expected to measure, before anything is written."""
+    """What a Brief is expected to measure, before anything is written.
+
+    Valence and arousal by the formulas of `generator.measure.attributes`, with middling loudness and with drums
+    (correlations with what was measured: .99 and .88; the asked mood itself has .90 and .58).
+    """
+    minor = 1.0 if Key.parse(brief.key).mode == "minor" else 0.0
+    got = {name: low + slope * float(getattr(brief, name)) for name, (low, slope) in _FOLLOWED.items()}
+    tempo = min(1.0, max(0.0, (brief.tempo_bpm - 60) / 100))
     return Attributes(
-        styles=brief.styles, valence=brief.mood.valence, arousal=brief.mood.arousal, tempo_bpm=brief.tempo_bpm,
-        density=brief.density, minor=1.0 if Key.parse(brief.key).mode == "minor" else 0.0,
-        acousticness=brief.acousticness, complexity=brief.complexity, brightness=brief.brightness,
+        styles=brief.styles,
+        valence=0.5 * (1 - 2 * minor) + 0.25 * (2 * got["brightness"] - 1) + 0.25 * (2 * tempo - 1),
+        arousal=2 * (0.45 * tempo + 0.25 * got["density"] + 0.15 * 0.5 + 0.15) - 1,
+        tempo_bpm=brief.tempo_bpm,
+        density=got["density"],
+        minor=minor,
+        acousticness=got["acousticness"],
+        complexity=got["complexity"],
+        brightness=got["brightness"],
         novelty=brief.novelty,
-    )  # fmt: skip
+    )

@@ -8,6 +8,7 @@ probably, is logged, so that choices can be judged later.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -16,6 +17,7 @@ import numpy as np
 
 from generator.brief import TEMPO_RANGE_BPM, Brief, Key, Mood
 from personalization.basis import Array
+from personalization.blend import blend
 from personalization.choice import Choice, choose, overheard
 from personalization.explain import reasons
 from personalization.features import NAMES, expected_attributes, features, usual_spread
@@ -31,6 +33,7 @@ from personalization.understand import Understanding, understand
 
 CANDIDATES = 300
 LOGGED = 16  # candidates
+_ALIKE = 1e-6
 STYLE_PULL = 0.25  # stars lost for each factor e by which a style suits mood and history less than the best
 DEFAULT_LENGTH_S = 60.0
 DEFAULT_NOVELTY = 0.15
@@ -73,8 +76,11 @@ def taste_of(profile: Profile) -> Taste:
     return taste
 
 
-def propose(request: Request, profile: Profile, *, seed: int) -> Proposal:
-    """Choose a Brief. The same request, profile and seed give the same Brief.
+def propose(request: Request, profile: Profile, *, seed: int, others: Sequence[Profile] = ()) -> Proposal:
+    """Choose a Brief. The same request, profiles and seed give the same Brief.
+
+    Args:
+        others: listeners the piece is for as well; the request says by which rule their tastes are blended.
 
     Raises:
         RequestError: the text asks for something impossible.
@@ -86,25 +92,34 @@ def propose(request: Request, profile: Profile, *, seed: int) -> Proposal:
     styles = _asked_styles(request, found)
     mood = _adjusted(request, found) or found.mood or _usual_mood(styles, history)
     novelty = DEFAULT_NOVELTY if request.novelty is None else request.novelty
-    suitable = _style_weights(mood, history)
+    suitable = _style_weights(mood, history, found.hinted_styles)
     drawn = [_draw(request, found, styles, mood, novelty, suitable, seed, rng) for _ in range(CANDIDATES)]
     taste = taste_of(profile)
     pull = {} if styles else _style_pull(suitable)
     seen = np.stack([features(expected_attributes(brief), mood) for brief in drawn])
+    group = [taste, *map(taste_of, others)]
     mean, spread = taste.predict(seen)
+    blended = blend(group, seen) if others else None
+    if blended is not None:  # spread as one listener's stars are, so that softness and pull mean the same
+        worth = blended.values(request.blend_rule)
+        mean = mean.mean() + (worth - worth.mean()) * float(mean.std() / max(worth.std(), _ALIKE))
     value = mean + 0.6 * novelty * spread + np.array([pull.get(brief.style, 0.0) for brief in drawn])
     avoid = frozenset[str]() if styles else overheard(profile.recent_styles)
     choice = choose(drawn, value, rng, avoid=avoid)
     why = reasons(request, found, choice.brief, profile, history, asked_style=bool(styles))
     if avoid and choice.brief.style not in avoid:
         why = (*why[:2], f"your last {len(profile.recent_styles)} pieces were all {_named(avoid)}, so here is another")
+    if blended is not None:
+        names = [one.listener_id for one in (profile, *others)]
+        matches = zip(names, blended.match(choice.pick), strict=True)
+        why = (*why[:2], f"it suits {', '.join(f'{name} {match} %' for name, match in matches)}")
     return Proposal(
         brief=choice.brief,
         why=why,
         heard=found.heard,
         unknown=found.unknown,
         probability=choice.probability,
-        ranker=make_ranker(taste, mood),
+        ranker=make_ranker(group, mood),
         choice=_log(choice, seen),
     )
 
@@ -145,6 +160,7 @@ def _draw(
     """One candidate inside what was asked. Novelty widens the draw."""
     mixture = styles or {_draw_style(suitable, rng): 1.0}
     facts = STYLE_FACTS[max(mixture, key=lambda name: mixture[name])]
+    hint = found.hinted
     wide = 0.6 + 1.6 * novelty
 
     def around(middle: float, spread: float) -> float:
@@ -160,10 +176,10 @@ def _draw(
         meter=request.meter or found.meter or "4/4",
         length_s=request.length_s or found.length_s or DEFAULT_LENGTH_S,
         seed=seed,
-        density=around(facts.density + 0.18 * livelier, 0.12),
+        density=around(facts.density + 0.18 * livelier + hint.get("density", 0.0), 0.12),
         complexity=around(facts.complexity, 0.12),
-        brightness=around(facts.brightness + 0.15 * (mood.valence - facts.valence), 0.10),
-        acousticness=around(facts.acousticness, 0.18),
+        brightness=around(facts.brightness + 0.15 * (mood.valence - facts.valence) + hint.get("brightness", 0.0), 0.10),
+        acousticness=around(facts.acousticness + hint.get("acousticness", 0.0), 0.18),
         swing=facts.swing,
         novelty=novelty,
         instruments_wanted=found.wanted,
@@ -177,11 +193,12 @@ def _near(value: float, spread: float, rng: np.random.Generator) -> float:
     return float(np.clip(value + rng.normal(0.0, spread), -1.0, 1.0))
 
 
-def _style_weights(mood: Mood, history: Heard) -> dict[str, float]:
-    """How well each style suits the mood, leaning to what the listener plays; every style keeps a floor."""
+def _style_weights(mood: Mood, history: Heard, hinted: dict[str, float]) -> dict[str, float]:
+    """How well each style suits the mood, leaning to what the listener plays and to what the words hint at; every
+    style keeps a floor."""
     weights = {}
     for name, facts in STYLE_FACTS.items():
-        share = history.styles.get(name, 0.0)
+        share = history.styles.get(name, 0.0) + hinted.get(name, 0.0)
         distance = (facts.valence - mood.valence) ** 2 + (facts.arousal - mood.arousal) ** 2
         weights[name] = (0.12 + share) * math.exp(-2.5 * distance) + 0.01
     total = sum(weights.values())

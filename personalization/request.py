@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from generator.brief import LENGTH_RANGE_S, METERS, STYLES, TEMPO_RANGE_BPM, BriefError, Key
 
+Rule = Literal["mean", "least misery", "fair mean"]
+"""How the wishes of several listeners become one; see `blend.py`."""
+RULES: tuple[Rule, ...] = ("mean", "least misery", "fair mean")
+MOST_MEMBERS = 10
 MAX_TEXT = 500
 MAX_TAKES = 4
 
@@ -42,6 +46,8 @@ class Request:
     novelty: float | None = None
     loop: bool = False
     private: bool = False  # nothing is learned from what the listener makes of it
+    blend_with: tuple[str, ...] = ()  # listeners the piece is for as well
+    blend_rule: Rule = "fair mean"
     mood: tuple[float, float] | None = None  # valence and arousal, in place of what the words say
 
     def __post_init__(self) -> None:
@@ -60,6 +66,7 @@ class Request:
         _check("length", self.length_s, LENGTH_RANGE_S, " seconds")
         _check("number of takes", self.takes, (1, MAX_TAKES), "")
         _check("novelty", self.novelty, (0.0, 1.0), "")
+        _check_blend(self.blend_with, self.blend_rule)
         for name, value in zip(("valence", "arousal"), self.mood or (), strict=False):
             _check(name, value, (-1.0, 1.0), "")
         if self.seed is not None and not 0 <= self.seed < 2**63:
@@ -72,6 +79,15 @@ class Request:
     def from_dict(data: dict[str, Any]) -> Request:
         return Request(
             **dict(data, styles=tuple(data.get("styles", ())), mood=tuple(mood) if (mood := data.get("mood")) else None)
+        )
+
+
+def _check_blend(members: tuple[str, ...], rule: str) -> None:
+    if rule not in RULES:
+        raise RequestError(f"A blend follows one of {', '.join(RULES)}, not {rule}.")
+    if len(set(members)) >= MOST_MEMBERS:  # with the one who asks
+        raise RequestError(
+            f"A blend is for at most {MOST_MEMBERS} listeners; you named {len(members)} beside yourself."
         )
 
 

@@ -16,9 +16,12 @@ from personalization.features import SIZE, features
 from personalization.taste import Taste
 
 
-def make_ranker(taste: Taste, mood: Mood) -> dict[str, Any]:
-    """JSON values that `load_ranker` turns into a scoring function."""
-    slopes, curves, constant = taste.polynomial(SIZE)
+def make_ranker(tastes: Sequence[Taste], mood: Mood) -> dict[str, Any]:
+    """JSON values that `load_ranker` turns into a scoring function: what all these listeners expect on average."""
+    each = [taste.polynomial(SIZE) for taste in tastes]
+    slopes = np.mean([slopes for slopes, _, _ in each], axis=0)
+    curves = np.mean([curves for _, curves, _ in each], axis=0)
+    constant = float(np.mean([constant for _, _, constant in each]))
     return {
         "weights": [round(float(w), 6) for w in slopes], "curves": [round(float(w), 6) for w in curves],
         "bias": constant, "mood": [mood.valence, mood.arousal],

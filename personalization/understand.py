@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from generator.brief import LENGTH_RANGE_S, TEMPO_RANGE_BPM, Mood
 from personalization.genres import GENRES, STYLE_FACTS, normalise
-from personalization.mood import CONTRASTS, LEXICON, NEGATIONS, STRONGER, WEAKER, name_mood, read_mood
+from personalization.mood import LEXICON, MODIFIERS, NEGATIONS, name_mood, read_mood, words_of
 from personalization.request import RequestError, read_key
 
 _TEMPO = re.compile(
@@ -62,7 +62,9 @@ _FILLER = set(
     "background instrumental version inspired during after before through can could need help get put add "
     "gib mir bitte mach spiel und oder für mit "
     "etwas ein eine der die das musik y para con una un de la el et pour avec e um uma some where which what who "
-    "nice good great cool beautiful lovely best favourite favorite".split()
+    "nice good great cool beautiful lovely best favourite favorite "
+    "ich möchte musik stück lied quiero música canción algo je veux musique chanson quelque chose quero canção voglio "
+    "musica canzone qualcosa per pour para per il lo la 曲 音楽 な の を に が は ください 作って 聴きたい".split()
 )
 
 
@@ -83,13 +85,15 @@ class Understanding:
     instrument_words: tuple[str, ...] = ()
     heard: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    hinted_styles: dict[str, float] = field(default_factory=dict)  # by feelings: shares, at most 1 together
+    hinted: dict[str, float] = field(default_factory=dict)  # the same: what is added to attributes
 
 
 def understand(text: str) -> Understanding:
     """Raises RequestError when the text asks for something impossible, like “in H minor” or “900 bpm”."""
     found = Understanding()
     rest = _read_numbers(text, found)
-    words = re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+", rest.casefold().replace("’", "'"))
+    words = words_of(rest)
     used = _read_styles(words, found)
     used |= _read_instruments(words, used, found)
     used |= _read_pace(words, found)
@@ -97,9 +101,9 @@ def understand(text: str) -> Understanding:
     feeling = read_mood([word if index not in used or word in LEXICON else "" for index, word in enumerate(words)])
     found.mood = feeling.mood
     used |= feeling.used
-    modifiers = STRONGER.keys() | WEAKER.keys() | NEGATIONS | CONTRASTS
+    found.hinted_styles, found.hinted = feeling.styles, feeling.attributes
     found.unknown = tuple(dict.fromkeys(
-        word for index, word in enumerate(words) if index not in used and word not in _FILLER and word not in modifiers
+        word for index, word in enumerate(words) if index not in used and word not in _FILLER and word not in MODIFIERS
     ))  # fmt: skip
     found.heard = _echo(found)
     return found

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from personalization.blend import RULES, blend
+from personalization.blend import blend
 from personalization.population import PopulationModel
+from personalization.profile import Profile
+from personalization.propose import propose
+from personalization.request import RULES, Request, RequestError
+from personalization.statements import recognise
 from personalization.taste import Taste
 
 
@@ -55,3 +59,18 @@ def test_groups_of_two_to_ten(members):
     with pytest.raises(ValueError, match="2 to 10"):
         blend([fan_of(1, 0)] * members, PIECES)
     assert {rule: blend([fan_of(1, 0)] * 10, PIECES).values(rule).shape for rule in RULES}
+
+
+def test_a_piece_for_two_says_how_well_it_suits_each():
+    friends = [
+        Profile(name, statements=(recognise(style, liked=True),)) for name, style in (("ann", "jazz"), ("bo", "house"))
+    ]
+    request = Request("energetic", blend_with=("bo",), blend_rule="least misery")
+    proposals = [propose(request, friends[0], seed=seed, others=friends[1:]) for seed in range(12)]
+    assert any("suits ann" in reason and "bo" in reason and "%" in reason for reason in proposals[0].why)
+    assert proposals[0].ranker["bias"] == pytest.approx(proposals[1].ranker["bias"])
+    alone = [propose(Request("energetic"), friends[0], seed=seed).brief.style for seed in range(12)]
+    together = [proposal.brief.style for proposal in proposals]
+    assert together.count("jazz") <= alone.count("jazz")
+    with pytest.raises(RequestError, match="at most 10"):
+        Request("chill", blend_with=tuple("abcdefghijk"))

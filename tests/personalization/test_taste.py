@@ -235,7 +235,7 @@ def test_reranking_on_the_other_side_scores_the_same():
     profile = Profile("a", ratings=(rated(5, "jazz", 70), rated(1, "pop", 130)))
     taste = taste_of(profile)
     takes = [attributes("jazz", 72), attributes("pop", 128)]
-    scores = load_ranker(json.loads(json.dumps(make_ranker(taste, CHILL))))(takes)
+    scores = load_ranker(json.loads(json.dumps(make_ranker([taste], CHILL))))(takes)
     expected = taste.predict(np.stack([features(t, CHILL) for t in takes]))[0]
     assert scores == pytest.approx(list(expected), abs=1e-4)
     assert scores[0] > scores[1]
