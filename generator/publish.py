@@ -266,6 +266,7 @@ def _make(
 @contextmanager
 def _beside() -> Iterator[ThreadPoolExecutor]:
     """A second pair of hands; when the work fails, what it has not begun is dropped and what it has is waited for."""
+    memory.share()
     pool = ThreadPoolExecutor(1, "beside")
     try:
         yield pool
