@@ -26,6 +26,7 @@ from generator.brief import BriefError
 
 if TYPE_CHECKING:  # scikit-learn and SciPy behind these take seconds to import; only the threads below need them
     from personalization.describe import TasteView
+    from personalization.likeness import Likeness
     from personalization.profile import Profile
     from personalization.request import Request
     from personalization.statements import Statement
@@ -81,6 +82,15 @@ class Service:
         try:
             return Request(text, **{name: wish for name, wish in wishes.items() if wish is not None})
         except (RequestError, BriefError) as error:
+            raise UserError(str(error)) from error
+
+    async def liken(self, path: Path) -> Likeness:
+        """What a sound file is like, whose `wishes()` ask for something like it. Raises UserError."""
+        from personalization.likeness import LikenessError, liken  # noqa: PLC0415 - see above
+
+        try:
+            return await liken(path)
+        except LikenessError as error:
             raise UserError(str(error)) from error
 
     async def compose(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
@@ -168,7 +168,7 @@ def _draw(
 
     livelier = mood.arousal - facts.arousal
     felt = Mood(_near(mood.valence, 0.08 * wide, rng), _near(mood.arousal, 0.08 * wide, rng), mood.words)
-    return Brief(
+    brief = Brief(
         styles=tuple(sorted(mixture.items(), key=lambda pair: -pair[1])),
         mood=felt,
         tempo_bpm=_tempo(request, found, facts, livelier, wide, rng),
@@ -187,6 +187,8 @@ def _draw(
         text=request.text.strip(),
         loop=request.loop,
     )
+    asked = {"density": request.density, "brightness": request.brightness}
+    return replace(brief, **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]
 
 
 def _near(value: float, spread: float, rng: np.random.Generator) -> float:

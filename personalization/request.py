@@ -46,6 +46,8 @@ class Request:
     novelty: float | None = None
     loop: bool = False
     private: bool = False  # nothing is learned from what the listener makes of it
+    brightness: float | None = None
+    density: float | None = None
     blend_with: tuple[str, ...] = ()  # listeners the piece is for as well
     blend_rule: Rule = "fair mean"
     mood: tuple[float, float] | None = None  # valence and arousal, in place of what the words say
@@ -65,7 +67,8 @@ class Request:
         _check("tempo", self.tempo_bpm, TEMPO_RANGE_BPM, " beats per minute")
         _check("length", self.length_s, LENGTH_RANGE_S, " seconds")
         _check("number of takes", self.takes, (1, MAX_TAKES), "")
-        _check("novelty", self.novelty, (0.0, 1.0), "")
+        for name in ("novelty", "brightness", "density"):
+            _check(name, getattr(self, name), (0.0, 1.0), "")
         _check_blend(self.blend_with, self.blend_rule)
         for name, value in zip(("valence", "arousal"), self.mood or (), strict=False):
             _check(name, value, (-1.0, 1.0), "")

@@ -44,6 +44,14 @@ def add_compose(app: typer.Typer) -> None:
         loop: Annotated[
             bool, typer.Option("--loop", help="Music that goes round: the end joins the beginning.")
         ] = False,
+        like: Annotated[Path | None, typer.Option(help="A sound file to make something like.")] = None,
+        mood: Annotated[str | None, typer.Option(help="Valence and arousal, each -1 to 1, such as “0.3,-0.5”.")] = None,
+        novelty: Annotated[float | None, typer.Option(help="0: what you know you like; 1: surprises.")] = None,
+        together: Annotated[
+            list[str] | None, typer.Option("--with", help="Another listener the piece is for; several times.")
+        ] = None,
+        rule: Annotated[str | None, typer.Option(help="For several: mean, least misery or fair mean.")] = None,
+        private: Annotated[bool, typer.Option("--private", help="Learn nothing from this piece.")] = False,
         audio_format: Format = None,
         out_dir: Annotated[Path | None, typer.Option("--out", help="A folder for the finished files.")] = None,
         as_json: AsJson = False,
@@ -58,18 +66,43 @@ def add_compose(app: typer.Typer) -> None:
             "seed": seed,
             "takes": takes,
             "loop": loop,
+            "mood": None if mood is None else _point(mood),
+            "novelty": novelty,
+            "blend_with": tuple(together) if together else None,
+            "blend_rule": rule,
+            "private": private,
         }
-        run(_compose(text, wishes, listener, out_dir, audio_format, as_json=as_json))
+        run(_compose(text, wishes, listener, out_dir, audio_format, like=like, as_json=as_json))
+
+
+def _point(text: str) -> tuple[float, float]:
+    """Valence and arousal as typed. Raises UserError."""
+    try:
+        valence, arousal = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UserError("A mood is two numbers from -1 to 1, valence and arousal, such as “0.3,-0.5”.") from error
+    return valence, arousal
 
 
 async def _compose(
-    text: str, wishes: dict[str, Any], listener: str, out_dir: Path | None, audio_format: str | None, *, as_json: bool
+    text: str,
+    wishes: dict[str, Any],
+    listener: str,
+    out_dir: Path | None,
+    audio_format: str | None,
+    *,
+    like: Path | None,
+    as_json: bool,
 ) -> None:
     chosen = settings(format=audio_format)
     wishes["takes"] = chosen.takes if wishes["takes"] is None else wishes["takes"]
     if out_dir is not None:
         prepare_out(out_dir)
     async with open_app(chosen) as app:
+        if like is not None:
+            likeness = await app.service.liken(like)
+            say(f"Heard in {like.name}: {likeness.sentence}.")
+            wishes = likeness.wishes() | {name: wish for name, wish in wishes.items() if wish is not None}
         request = app.service.request(text, **wishes)
         track, proposal = await compose_here(app, listener, request)
     if chosen.format not in track.files:
