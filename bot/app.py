@@ -65,7 +65,7 @@ async def open_runner(app: App, *, slots: int | None = None) -> AsyncIterator[Ru
     """A runner over this process's own engine; the engine's children are gone at the end."""
     settings = app.settings
     engine: Engine = LocalEngine(
-        child_command(settings.composer),
+        child_command(settings.composer, settings.editor),
         child_environment(settings),
         slots=settings.workers if slots is None else slots,
     )

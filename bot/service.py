@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot.changes import Change
 from bot.errors import NotFoundError, UserError
 from bot.imports import Imported, import_export
 from bot.jobs.job import Job
@@ -50,6 +51,7 @@ class TrackRecord:
     files: dict[str, Any]
     created_at: datetime
     stars: int | None = None
+    parent_id: str | None = None
 
     @property
     def verified(self) -> bool:
@@ -108,11 +110,34 @@ class Service:
             await self.tastes.exclude(listener_id, "track", job.id)
         return job, new
 
-    async def propose(self, job: Job) -> dict[str, Any]:
-        """What to compose for a job, and why: JSON with brief, why, heard, unknown, probability, ranker, choice.
+    async def change(
+        self, listener_id: str, track_id: str, change: Change, *, seed: int | None = None, reply: Reply | None = None
+    ) -> tuple[Job, bool]:
+        """Store a request for a changed version of a piece as a job; False when this very interaction already did.
 
-        Raises UserError when the wishes contradict each other.
+        Wanting another version is a weak sign of liking the piece. Raises NotFoundError, and UserError as `compose`.
         """
+        if self._closing is not None:
+            raise UserError(self._closing)
+        parent = await self.track(track_id)
+        request = {
+            "text": f"{change.says} of “{parent.title}”", "parent": parent.id, "changes": dict(change.asks),
+            "seed": seed,
+        }  # fmt: skip
+        own = secrets.randbelow(_SEEDS) if seed is None else seed
+        job, new = await self._queue.enqueue(listener_id, request, own, reply=reply)
+        if new:
+            await self.tastes.signal(listener_id, parent.id, "variation")
+        return job, new
+
+    async def propose(self, job: Job) -> dict[str, Any]:
+        """What to compose for a job, and why: JSON with brief, why, heard, unknown, probability, ranker, choice; and
+        parent, the folder of the piece that is to be changed.
+
+        Raises UserError when the wishes contradict each other or that piece is gone.
+        """
+        if "parent" in job.request:
+            return _changed(await self.track(job.request["parent"]), job)
         with_whom = [name for name in job.request.get("blend_with", ()) if name != job.listener_id]
         profiles = [await self.profile(name) for name in (job.listener_id, *dict.fromkeys(with_whom))]
         return await asyncio.to_thread(_propose, job.request, profiles, job.seed)
@@ -222,12 +247,22 @@ def _record(row: Mapping[str, Any] | Any) -> TrackRecord:
         files={role: absolute(home, names) for role, names in row["files"].items()},
         created_at=row["created_at"],
         stars=row.get("stars"),
+        parent_id=row["parent_id"],
     )
 
 
 def absolute(home: Path, names: Any) -> Any:
     """File names, one or a list of them, as absolute paths in `home`."""
     return [str(home / name) for name in names] if isinstance(names, list) else str(home / names)
+
+
+def _changed(parent: TrackRecord, job: Job) -> dict[str, Any]:
+    why = [f"because you asked for {job.request['text']}"]
+    brief = parent.brief | {"seed": job.seed}
+    return {
+        "brief": brief, "why": why, "heard": [], "unknown": [], "probability": 1.0, "ranker": None, "choice": None,
+        "parent": str(parent.dir),
+    }  # fmt: skip
 
 
 def _propose(request: dict[str, Any], profiles: list[Profile], seed: int) -> dict[str, Any]:

@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         pattern=r"^[\w.]+:\w+$",
         description="module:function that turns a brief into a track",
     )
+    editor: str = Field(
+        "generator.remake:edit_folder",
+        pattern=r"^[\w.]+:\w+$",
+        description="module:function that turns a track's folder and changes into a new track",
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug info warning error")
     log_json: bool = Field(False, description="one JSON object per log line")
     demographics: bool = Field(True, description="whether listeners may say their age band and country")

@@ -97,6 +97,11 @@ def render_track(
     return _publish(score, brief, out_dir, report, None, track_id, seed, soundfont, Clock(on_progress), delivery)
 
 
+def edit_folder(folder: Path, changes: Mapping[str, Any], out_dir: Path, **options: Any) -> Track:
+    """`edit_track` of the piece in a track's folder, with the changes as JSON. Raises as `edit_track`."""
+    return edit_track(read_source(folder), Changes.from_dict(changes), out_dir, **options)
+
+
 def edit_track(
     source: Source,
     changes: Changes,

@@ -22,6 +22,10 @@ class Order:
     soundfont: str | None = None
     delivery: dict[str, Any] = field(default_factory=dict)
     """Of `generator.produce.delivery.Delivery`; what it leaves out is as usual."""
+    parent: str | None = None
+    """The folder of the piece to change; None composes a new one."""
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Of `generator.edit.changes.Changes`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """A worker process: reads one JSON order per line from standard input, writes one JSON event per line.
 
     in   {"track_id": …, "brief": …, "out_dir": …, "takes": …, "ranker": …, "soundfont": …,
-          "delivery": …}
+          "delivery": …, "parent": …, "changes": …}
     out  {"ready": true}, {"progress": [stage, fraction]}, {"finished": track},
          {"refused": sentence}, {"failed": sentence} and "trace" with it for a bug
 
 It stays warm between orders, and is gone as soon as its parent is: the end of standard input means exit.
-Started as `python -m bot.engine.child MODULE:FUNCTION`.
+Started as `python -m bot.engine.child MODULE:COMPOSE MODULE:EDIT`; the second is imported when first needed.
 """
 
 from __future__ import annotations
@@ -33,11 +33,36 @@ def main() -> None:
     write = _event_writer()
     orders: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
-    module, _, function = sys.argv[1].partition(":")
-    compose_track = getattr(importlib.import_module(module), function)
+    compose_track = _function(sys.argv[1])
     write({"ready": True})
     while True:
-        _carry_out(json.loads(orders.get()), compose_track, write)
+        order = json.loads(orders.get())
+        make = _compose(order, compose_track) if order["parent"] is None else _edit(order, sys.argv[2])
+        _carry_out(order, make, write)
+
+
+def _function(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _compose(order: dict[str, Any], compose_track: Callable[..., Any]) -> Callable[..., Any]:
+    def make(**common: Any) -> Any:
+        brief = Brief.from_dict(order["brief"])
+        rank = _ranker(order["ranker"])
+        return compose_track(brief, Path(order["out_dir"]), takes=order["takes"], rank=rank, **common)
+
+    return make
+
+
+def _edit(order: dict[str, Any], editor: str) -> Callable[..., Any]:
+    def make(**common: Any) -> Any:
+        seed = Brief.from_dict(order["brief"]).seed
+        edit_folder = _function(editor)
+        return edit_folder(Path(order["parent"]), order["changes"], Path(order["out_dir"]), seed=seed, **common)
+
+    return make
 
 
 def _event_writer() -> Write:
@@ -60,14 +85,10 @@ def _read_orders(orders: queue.SimpleQueue[str]) -> None:
     os._exit(0)  # the parent is gone; nobody would fetch the piece
 
 
-def _carry_out(order: dict[str, Any], compose_track: Callable[..., Any], write: Write) -> None:
+def _carry_out(order: dict[str, Any], make: Callable[..., Any], write: Write) -> None:
     try:
-        track = compose_track(
-            Brief.from_dict(order["brief"]),
-            Path(order["out_dir"]),
+        track = make(
             track_id=order["track_id"],
-            takes=order["takes"],
-            rank=_ranker(order["ranker"]),
             soundfont=Path(order["soundfont"]) if order["soundfont"] else None,
             delivery=Delivery.from_dict(order["delivery"]),
             on_progress=lambda progress: write({"progress": [progress.stage, progress.fraction]}),

@@ -25,9 +25,9 @@ _GOODBYE_S = 1.0
 _log = logger(__name__)
 
 
-def child_command(composer: str) -> tuple[str, ...]:
-    """The command that starts a worker around `module:function`."""
-    return (sys.executable, "-m", "bot.engine.child", composer)
+def child_command(composer: str, editor: str = "generator.remake:edit_folder") -> tuple[str, ...]:
+    """The command that starts a worker around two functions, each `module:function`."""
+    return (sys.executable, "-m", "bot.engine.child", composer, editor)
 
 
 @dataclass(slots=True)

@@ -172,6 +172,8 @@ class Runner:
             ranker=proposal["ranker"],
             soundfont=_text(await asyncio.to_thread(self._soundfont)),
             delivery=self._delivery,
+            parent=proposal.get("parent"),
+            changes=job.request.get("changes", {}),
         )
         try:
             await asyncio.to_thread(_make_room, folder, job)
@@ -263,6 +265,7 @@ def _row(job: Job, track: dict[str, Any], files: dict[str, Any], home: Path) -> 
         "timings_s": track["timings_s"],
         "why": proposal["why"],
         "probability": proposal["probability"],
+        "parent_id": job.request.get("parent"),
         "files": files,
         "dir": str(home),
     }

@@ -29,7 +29,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA = "0003"  # the newest revision in migrations/versions
+SCHEMA = "0004"  # the newest revision in migrations/versions
 
 metadata = MetaData(
     naming_convention={
@@ -163,6 +163,8 @@ tracks = Table(
     Column("probability", Float, nullable=False),
     Column("files", JSON, nullable=False),
     Column("dir", Text, nullable=False),
+    # The piece that this one was made from, by its id; that may be gone.
+    Column("parent_id", String(25), index=True),
     Column("created_at", Utc, nullable=False),
     Index(None, "listener_id", "created_at"),
 )

@@ -47,10 +47,22 @@ class Changes:
         """Whether the composer's weights are needed."""
         return bool(self.extend or self.repaint or self.variation is not None)
 
+    @staticmethod
+    def from_dict(asked: Mapping[str, Any]) -> Changes:
+        """From JSON. Raises EditError for a change that is not known."""
+        known = {f.name for f in fields(Changes)}
+        if unknown := sorted(set(asked) - known):
+            raise EditError(f"There is no change called {unknown[0]}; there are {', '.join(sorted(known))}.")
+        return Changes(**{name: _frozen(value) for name, value in asked.items()})
+
     def to_dict(self) -> dict[str, Any]:
         """Only what is asked for."""
         asked = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: value for name, value in asked.items() if value not in {None, ()}}
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True, slots=True)

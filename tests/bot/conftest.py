@@ -12,6 +12,7 @@ from bot.app import App, open_app
 from bot.settings import PREFIX, Settings, load_settings
 
 COMPOSER = "tests.fakes.composer:compose_track"
+EDITOR = "tests.fakes.composer:edit_folder"
 CREDENTIALS = {"DISCORD_TOKEN", "SPOTIFY_CLIENT_ID", "SPOTIFY_REDIRECT_URI", "LASTFM_API_KEY"}
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +28,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return load_settings(home=tmp_path / "home", composer=COMPOSER, lease_s=5.0)
+    return load_settings(home=tmp_path / "home", composer=COMPOSER, editor=EDITOR, lease_s=5.0)
 
 
 @pytest.fixture

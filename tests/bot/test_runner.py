@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from bot.app import App, open_app, open_runner
+from bot.changes import CHANGES
 from bot.engine.local import LocalEngine, child_command
+from bot.errors import NotFoundError
 from bot.jobs.job import Job, State
 from bot.jobs.runner import Places, Runner
 from bot.settings import Settings, child_environment
-from tests.bot.conftest import COMPOSER
+from tests.bot.conftest import COMPOSER, EDITOR
 from tests.bot.making import proposal, request
 from tests.bot.processes import python
 
@@ -30,7 +32,7 @@ async def propose(job: Job) -> dict[str, Any]:
 @pytest.fixture
 async def runner(app: App) -> AsyncIterator[Runner]:
     settings = app.settings
-    engine = LocalEngine(child_command(COMPOSER), child_environment(settings))
+    engine = LocalEngine(child_command(COMPOSER, EDITOR), child_environment(settings))
     yield Runner(
         app.queue,
         engine,
@@ -211,3 +213,23 @@ async def test_a_worker_told_to_stop_leaves_in_order(settings: Settings) -> None
         assert process.returncode == 0, complaint.decode()
         assert b"Traceback" not in complaint
         assert (await app.service.job(job_id)).state is State.QUEUED
+
+
+async def test_a_changed_piece_is_a_piece_with_a_parent(app: App) -> None:
+    async with open_runner(app) as runner:
+        first, _ = await app.service.compose("ada", app.service.request("chill"))
+        await runner.run_only(first.id)
+        second, _ = await app.service.change("bea", first.id, CHANGES["calmer"])
+        await runner.run_only(second.id)
+    track = await app.service.track(second.id)
+    assert (track.parent_id, track.listener_id) == (first.id, "bea")
+    assert track.title.endswith("(moods)")
+    assert track.why[0].startswith("because you asked for a calmer version of “")
+    assert track.brief["seed"] == second.seed
+    assert (await app.service.profile("bea")).signals[0].track_id == first.id
+    assert [piece.id for piece in await app.service.history("ada")] == [first.id]
+
+
+async def test_a_piece_that_is_gone_cannot_be_changed(app: App) -> None:
+    with pytest.raises(NotFoundError, match="no track nothere"):
+        await app.service.change("bea", "nothere", CHANGES["calmer"])

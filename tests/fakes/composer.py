@@ -9,14 +9,15 @@ goes wrong: "fakeslow" and "fakeslower" take seconds, "fakedieonce" and "fakedie
 from __future__ import annotations
 
 import io
+import json
 import math
 import os
 import signal
 import struct
 import time
 import wave
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,17 @@ def compose_track(
     for name in ("track.mid", "track.musicxml", "cover.png", "report.json", "provenance.json", "stems/lead.flac"):
         (out_dir / name).write_bytes(name.encode())
     (out_dir / "cover.png").write_bytes(_PNG)
+    (out_dir / "report.json").write_text(json.dumps({"brief": brief.to_dict()}))
     return FakeTrack(_track(brief, attributes, out_dir, track_id, takes))
+
+
+def edit_folder(folder: Path, changes: Mapping[str, Any], out_dir: Path, *, seed: int, **options: Any) -> FakeTrack:
+    """As `generator.remake.edit_folder`: another tone, and the changes in its title."""
+    report = json.loads((folder / "report.json").read_text())
+    brief = replace(Brief.from_dict(report["brief"]), seed=seed)
+    track = compose_track(brief, out_dir, takes=1, **options)
+    track.data["title"] = f"{track.data['title']} ({', '.join(changes)})"
+    return track
 
 
 def tone_mp3(hz: float, seconds: float = 1.0, kbps: int = 64) -> bytes:
