@@ -33,8 +33,8 @@ def _lexicon() -> tuple[dict[str, tuple[float, float]], dict[str, str]]:
     for language in LANGUAGES:
         for meaning, words in table[language].items():
             for word in words:
-                places.setdefault(word, places[meaning])
-                english.setdefault(word, meaning)
+                places.setdefault(word.casefold(), places[meaning])
+                english.setdefault(word.casefold(), meaning)
     return places, english
 
 

@@ -98,7 +98,9 @@ def understand(text: str) -> Understanding:
     used |= _read_instruments(words, used, found)
     used |= _read_pace(words, found)
     # A word can name both: "dark ambient" is a style and a mood.
-    feeling = read_mood([word if index not in used or word in LEXICON else "" for index, word in enumerate(words)])
+    feeling = read_mood(
+        [word if index not in used or word in LEXICON or word in MODIFIERS else "" for index, word in enumerate(words)]
+    )
     found.mood = feeling.mood
     used |= feeling.used
     found.hinted_styles, found.hinted = feeling.styles, feeling.attributes

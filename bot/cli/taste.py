@@ -12,6 +12,7 @@ from rich.table import Table
 
 from bot.app import open_app
 from bot.cli.context import AsJson, Listener, err, out, print_json, run, settings
+from bot.cli.taste_edit import add_taste_edit
 from bot.imports import Imported
 from bot.service import TrackRecord
 
@@ -99,6 +100,8 @@ def _add_group(app: typer.Typer) -> None:
             print_json({"what": what, "withdrawn": withdrawn})
         else:
             out.print("Withdrawn." if withdrawn else "You had said nothing about it.", markup=False)
+
+    add_taste_edit(taste)
 
     @taste.callback()
     def group() -> None:
