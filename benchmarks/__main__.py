@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.errors import UserError
 from generator.errors import GeneratorError
 
-TABLES = ("arrange", "compose", "composer", "corpus", "history", "jsb", "originality", "sound", "taste")
+TABLES = ("arrange", "compose", "composer", "corpus", "history", "jsb", "musicgen", "originality", "sound", "taste")
 """Modules of this package; each has `run(options) -> Result`. Loaded when chosen: they bring torch."""
 
 

@@ -59,10 +59,10 @@ def run(options: Options) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         rows = [
-            _piece(_brief(style, mood, SEED + seed, _LENGTH_S), out / f"{style}-{mood}-{seed}", soundfont, seed)
+            _piece(brief_of(style, mood, SEED + seed, _LENGTH_S), out / f"{style}-{mood}-{seed}", soundfont, seed)
             for style in styles for mood in moods for seed in range(seeds)
         ]  # fmt: skip
-        whole = _piece(_brief("pop", "happy", SEED, _WHOLE_S), out / "whole", soundfont, 0)
+        whole = _piece(brief_of("pop", "happy", SEED, _WHOLE_S), out / "whole", soundfont, 0)
         long, score = _long(out, soundfont)
     musts = [
         *_musts(rows),
@@ -80,7 +80,7 @@ def run(options: Options) -> Result:
     return Result("sound", tables, musts, notes)
 
 
-def _brief(style: str, mood: str, seed: int, length_s: float) -> Brief:
+def brief_of(style: str, mood: str, seed: int, length_s: float) -> Brief:
     request = Request(text=mood, styles=(style,), length_s=length_s, seed=seed)
     return propose(request, Profile("benchmark"), seed=SEED).brief
 
@@ -111,7 +111,7 @@ def _piece(brief: Brief, out: Path, soundfont: Path | None, seed: int) -> dict[s
 def _long(out: Path, soundfont: Path | None) -> tuple[list[dict[str, Any]], Score]:
     """Two processes that each render one 2-minute piece; the second row says whether their samples are the same."""
     track = compose_track(
-        _brief("cinematic", "hopeful", SEED, _LONG_S), out / "long", track_id="long", takes=1, soundfont=soundfont
+        brief_of("cinematic", "hopeful", SEED, _LONG_S), out / "long", track_id="long", takes=1, soundfont=soundfont
     )
     found = []
     for name in ("first", "second"):
