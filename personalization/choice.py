@@ -36,17 +36,20 @@ class Choice:
         return self.shares[self.options.index(self.pick)]
 
 
-def choose(drawn: Sequence[Brief], value: Array, rng: np.random.Generator, *, avoid: frozenset[str]) -> Choice:
+def choose(
+    drawn: Sequence[Brief], value: Array, rng: np.random.Generator, *, avoid: frozenset[str], novelty: float = 0.0
+) -> Choice:
     """Choose by expected stars (n,), not among styles to avoid unless there are no others.
 
-    The chosen Brief is moved half-way towards its good neighbours.
+    Novelty (0 to 1) makes the choice among styles up to four times as soft. The chosen Brief is moved half-way towards
+    its good neighbours.
     """
     styles = np.array([brief.style for brief in drawn])
     allowed = [name for name in dict.fromkeys(styles.tolist()) if name not in avoid] or list(dict.fromkeys(styles))
     tops = [
         np.flatnonzero(styles == name)[np.argsort(-value[styles == name], kind="stable")][:BEST] for name in allowed
     ]
-    of_style = _soft(np.array([value[top[0]] for top in tops]), STYLE_SOFTNESS)
+    of_style = _soft(np.array([value[top[0]] for top in tops]), STYLE_SOFTNESS * (1 + 3 * novelty))
     within = [_soft(value[top], SOFTNESS) for top in tops]
     style = int(rng.choice(len(allowed), p=of_style))
     pick = int(rng.choice(tops[style], p=within[style]))

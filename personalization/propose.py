@@ -105,7 +105,7 @@ def propose(request: Request, profile: Profile, *, seed: int, others: Sequence[P
         mean = mean.mean() + (worth - worth.mean()) * float(mean.std() / max(worth.std(), _ALIKE))
     value = mean + 0.6 * novelty * spread + np.array([pull.get(brief.style, 0.0) for brief in drawn])
     avoid = frozenset[str]() if styles else overheard(profile.recent_styles)
-    choice = choose(drawn, value, rng, avoid=avoid)
+    choice = choose(drawn, value, rng, avoid=avoid, novelty=max(0.0, novelty - DEFAULT_NOVELTY))
     why = reasons(request, found, choice.brief, profile, history, asked_style=bool(styles))
     if avoid and choice.brief.style not in avoid:
         why = (*why[:2], f"your last {len(profile.recent_styles)} pieces were all {_named(avoid)}, so here is another")

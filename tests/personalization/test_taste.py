@@ -424,3 +424,12 @@ def test_what_listeners_do_with_a_piece_counts_for_less_than_what_they_say_of_it
     with pytest.raises(ValueError, match="one of"):
         SignalledTrack("t", jazz, CHILL, "smile")
     assert set(WORTH) == {"skip", "replay", "download", "variation"}
+
+
+def test_the_novelty_dial_widens_what_is_served():
+    def served(novelty: float) -> list:
+        return [propose(Request("chill", novelty=novelty), Profile("a"), seed=seed).brief for seed in range(30)]
+
+    known, surprising = served(0.0), served(1.0)
+    assert len({brief.style for brief in surprising}) >= len({brief.style for brief in known})
+    assert np.std([brief.density for brief in surprising]) > 1.4 * np.std([brief.density for brief in known])
