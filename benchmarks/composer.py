@@ -22,13 +22,16 @@ from benchmarks.ngram import NGram
 from benchmarks.result import Must, Options, Result, Rows
 from bot.settings import load_settings
 from generator.brief import Key
+from generator.compose import boldness_of, firmness_of
 from generator.corpus.features import piece_features
 from generator.corpus.piece import GRID, Bar, Piece
 from generator.corpus.shards import Corpus, PieceRef
+from generator.manners import draw_manner
 from generator.model import checkpoint, tokens
 from generator.model.examples import controls_of, whole
 from generator.model.rules import Rules
 from generator.model.sample import Boldness
+from generator.model.steering import aim_of
 from generator.model.tasks import Request, write
 from generator.model.tokens import Controls, Frame
 from generator.model.train import encoded, sources_of
@@ -42,6 +45,7 @@ _QUICK_PIECES, _FULL_PIECES = 8, 40
 _COUNTED_PIECES = 700  # of each set, that the n-gram reads; more does not change its loss by a hundredth
 _BARS = 32
 _LIMIT_S = 4.0
+_NOVELTY = 0.1  # of a Brief that does not say
 _GRADE = 0.75  # a model that reads 25 % fewer nats than counting passes
 
 # One of these stands for every chord, stroke and note.
@@ -308,8 +312,8 @@ def _lead_sheet(piece: Piece) -> tuple[tuple[Bar, ...], int]:
 
 
 def _imitate(model: Composer, piece: Piece, seed: int) -> tuple[tuple[Bar, ...], int]:
-    """A piece of the length, key, metre and controls of another, which the model does not see; returns are planned as
-    in every composition."""
+    """A piece of the length, key, metre and controls of another, which the model does not see; returns are planned, a
+    manner is drawn and tokens are chosen as in every composition."""
     bars = min(len(piece.bars), _BARS)
     shown, _ = _lead_sheet(piece)
     controls = controls_of(replace(piece, bars=shown))
@@ -318,8 +322,10 @@ def _imitate(model: Composer, piece: Piece, seed: int) -> tuple[tuple[Bar, ...],
         bars, piece.bar_steps, offset=piece.phrase_offset, max_chords=4, max_hold=bars, max_repeats=99, max_rest=bars,
         max_leap=24, echo=motifs.echo, copies=motifs.copies,
     )  # fmt: skip
-    request = Request(controls, rules, tokens.frame_of(piece.bars, piece.key.tonic))
-    (music,) = write(model, request, [seed], Boldness(min_p=0.002))
+    density = aim_of(controls).density or 1.0
+    manner = draw_manner(piece.kind, density, stream(seed, "manner"), firmness_of(_NOVELTY))
+    request = Request(controls, rules, tokens.frame_of(piece.bars, piece.key.tonic), manners=[manner])
+    (music,) = write(model, request, [seed], boldness_of(_NOVELTY))
     return music, piece.bar_steps
 
 

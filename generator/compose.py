@@ -63,7 +63,7 @@ def compose(
     on_progress: Callable[[float], None] = lambda _share: None,
 ) -> list[Lead]:
     """Write one Lead for each seed. `on_progress` is told the share done, 0 … 1."""
-    boldness = Boldness(temperature=1.05 + 0.15 * brief.novelty, min_p=0.006 / (1 + brief.novelty), guidance=GUIDANCE)
+    boldness = boldness_of(brief.novelty)
     returns = _returns(plan)
     share = 0.25 if _chords_alone(style) else 0.0
     chords = _compose_chords(brief, plan, style, model, seeds, boldness) if share else [{} for _ in seeds]
@@ -77,6 +77,16 @@ def compose(
         leads = _vary(leads, name, request, model, seeds, boldness)
         on_progress(end + (1 - end) * done / len(returns))
     return leads
+
+
+def boldness_of(novelty: float) -> Boldness:
+    """How boldly every composition is sampled; novelty 0 … 1 makes it bolder."""
+    return Boldness(temperature=1.05 + 0.15 * novelty, min_p=0.006 / (1 + novelty), guidance=GUIDANCE)
+
+
+def firmness_of(novelty: float) -> float:
+    """How firmly every take keeps to its manner."""
+    return FIRMNESS * (1 + 0.5 * novelty)
 
 
 def _request(
@@ -97,7 +107,7 @@ def _request(
     for chords, seed in zip(given, seeds, strict=True):
         motifs = plan_motifs(style.melody.kind, bars, stream(seed, "motifs"), within=MATERIAL_BARS)
         rules_of_takes.append(replace(rules, given_chords=chords, echo=motifs.echo, copies=motifs.copies))
-    firmness = FIRMNESS * (1 + 0.5 * brief.novelty)
+    firmness = firmness_of(brief.novelty)
     manners = [
         draw_manner(style.melody.kind, _density(brief, style), stream(seed, "manner"), firmness) for seed in seeds
     ]

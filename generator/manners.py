@@ -5,7 +5,7 @@ steps, another syncopates and leaps. Three histograms say it: where in the beat 
 far the next one lies. Those of the corpus, straight and swung ones apart, are gathered into clusters (k-means on the
 square roots of the shares, that is on Hellinger distance, and on density). A take draws two near the density asked
 for and mixes them; what it writes is kept near that mixture (`model.steering`). How many notes belong to the chord,
-to the key, to neither is counted by kind of writing.
+to the key, to both or to neither is counted by kind of writing.
 
 `python -m generator.manners CORPUS` writes `data/manners.json`.
 """
@@ -35,9 +35,11 @@ KINDS = ("song", "jazz", "hymn", "lied")
 _SWUNG = {"jazz"}
 _HISTOGRAMS = {"places": len(PLACES), "durations": len(DURATIONS), "moves": MOVES}
 _CLUSTERS = 48
-_LEAST_NOTES, _LEAST_PIECES = 24, 8
+_LEAST_NOTES, _LEAST_PIECES = 24, 5
 _BARS = 32  # of each piece
 _NEAR = 0.2  # octaves of density within which clusters are neighbours (standard deviation)
+_NEITHER = 0.25
+"""Share of the tones outside chord and key that are aimed at: people's are meant, and a small model adds its own."""
 _DATA = "data/manners.json"
 
 Floats = NDArray[np.float64]
@@ -55,7 +57,9 @@ def draw_manner(kind: str, density: float, rng: np.random.Generator, firmness: f
     def mixed(name: str) -> tuple[float, ...]:
         return tuple(float(x) for x in share * np.array(one[name]) + (1 - share) * np.array(other[name]))
 
-    return Manner(mixed("places"), mixed("durations"), mixed("moves"), tuple(table["tones"][kind]), firmness)
+    *closer, neither = table["tones"][kind]
+    tones = (*closer, _NEITHER * neither)
+    return Manner(mixed("places"), mixed("durations"), mixed("moves"), tones, firmness)
 
 
 def _group(kind: str) -> str:

@@ -43,11 +43,12 @@ _FARTHEST = 4.0  # notes by which a choice delays or hastens what follows, at mo
 _STEP, _THIRD, _FIFTH = 2, 4, 7  # semitones, the most of each sort of move
 MOVES = 9
 """Sorts of melodic move: the same note; a step, a third, a fourth or fifth, more, each up and down."""
-TONES = 3
-"""Sorts of tone: of the chord, of the key, others."""
+TONES = 4
+"""Sorts of tone: of the chord and of the key, of the chord alone, of the key alone, of neither."""
 _SCALES = {"major": {0, 2, 4, 5, 7, 9, 11}, "minor": {0, 2, 3, 5, 7, 8, 10, 11}}
 
 _MANNER_PULL = 4.0  # logits for a share that is an e-th of what it should be
+_TONE_PULL = 2.0  # times as much for the sorts of tone: a wrong note is heard more than a long one
 _PATIENCE = 6.0  # notes that are taken as written in the manner to begin with
 _FLOOR, _MOST_OWED = 0.01, 1.5  # of shares; nats
 
@@ -170,9 +171,8 @@ def move_of(semitones: int) -> int:
 def tone_of(pitch: int, chord: tuple[int, str], mode: str) -> int:
     """The sort of a tone over a chord (root, quality). Pitch and root count from the tonic; minor has both sevenths."""
     root, quality = chord
-    if (pitch - root) % 12 in _tones(quality):
-        return 0
-    return 1 if pitch % 12 in _SCALES[mode] else 2
+    in_chord, in_key = (pitch - root) % 12 in _tones(quality), pitch % 12 in _SCALES[mode]
+    return 2 * (not in_chord) + (not in_key)
 
 
 @cache
@@ -202,7 +202,9 @@ def _liking(manner: Manner, gauge: Gauge, state: State, mode: str) -> NDArray[np
             chord = _chord_at(state)
             owed = np.zeros(len(pitches))
             if chord is not None:
-                owed += _owed(manner.tones, gauge.tones)[[tone_of(pitch, chord, mode) for pitch in pitches]]
+                owed += (
+                    _TONE_PULL * _owed(manner.tones, gauge.tones)[[tone_of(pitch, chord, mode) for pitch in pitches]]
+                )
             if state.last_pitch is not None:
                 owed += _owed(manner.moves, gauge.moves)[[move_of(pitch - state.last_pitch) for pitch in pitches]]
             liked[PITCH0 : PITCH0 + len(pitches)] = owed

@@ -75,5 +75,6 @@ def test_dense_music_has_shorter_notes():
 def test_moves_and_tones_are_told_apart():
     assert [move_of(m) for m in (0, 1, -2, 3, -4, 5, -7, 8, -12)] == list(range(MOVES))
     over_g7 = (7, "7")
-    assert [tone_of(pitch, over_g7, "major") for pitch in (11, -5, 0, 6)] == [0, 0, 1, 2]
-    assert tone_of(10, (0, "m"), "minor") == tone_of(11, (0, "m"), "minor") == 1
+    assert [tone_of(pitch, over_g7, "major") for pitch in (11, -5, 0, 6)] == [0, 0, 2, 3]
+    assert tone_of(10, (0, "m"), "minor") == tone_of(11, (0, "m"), "minor") == 2
+    assert tone_of(6, (2, "7"), "major") == 1, "the leading tone of a secondary dominant"
