@@ -21,6 +21,9 @@ from bot.jobs.job import Job
 from bot.jobs.queue import Queue
 from bot.jobs.reply import Reply
 from bot.linking import Account, Linked, Linking, Services, Shelf, Unlinked
+from bot.moods import Moods, SetMood
+from bot.pieces import Pieces
+from bot.privacy import Privacy
 from bot.store.store import Store
 from bot.tastes import Tastes
 from generator.brief import BriefError
@@ -63,7 +66,10 @@ class Service:
         self.tastes = Tastes(store, demographics=demographics)
         self._store = store
         self._queue = queue
+        self.moods = Moods(store)
+        self.pieces = Pieces(store, queue)
         self._linking = Linking(store, services)
+        self.privacy = Privacy(store, self._linking)
         self._closing: str | None = None
 
     def refuse(self, reason: str) -> None:
@@ -102,10 +108,10 @@ class Service:
 
         Raises UserError when too much is waiting (unless not `limited`) or when we are stopping.
         """
-        if self._closing is not None:
-            raise UserError(self._closing)
-        seed = request.seed if request.seed is not None else secrets.randbelow(_SEEDS)
-        job, new = await self._queue.enqueue(listener_id, request.to_dict(), seed, reply=reply, limited=limited)
+        for member in request.blend_with:
+            if not await self._store.listeners.exists(member):
+                raise UserError("A blend is for people who have used me before; ask them to try /compose once.")
+        job, new = await self._enqueue(listener_id, request.to_dict(), reply, limited=limited)
         if request.private and new:
             await self.tastes.exclude(listener_id, "track", job.id)
         return job, new
@@ -117,18 +123,38 @@ class Service:
 
         Wanting another version is a weak sign of liking the piece. Raises NotFoundError, and UserError as `compose`.
         """
-        if self._closing is not None:
-            raise UserError(self._closing)
         parent = await self.track(track_id)
         request = {
             "text": f"{change.says} of “{parent.title}”", "parent": parent.id, "changes": dict(change.asks),
             "seed": seed,
         }  # fmt: skip
-        own = secrets.randbelow(_SEEDS) if seed is None else seed
-        job, new = await self._queue.enqueue(listener_id, request, own, reply=reply)
+        job, new = await self._enqueue(listener_id, request, reply)
         if new:
             await self.tastes.signal(listener_id, parent.id, "variation")
         return job, new
+
+    async def again(self, listener_id: str, track_id: str, *, reply: Reply | None = None) -> tuple[Job, bool]:
+        """Store the request of a piece once more, with another seed. Raises NotFoundError, and UserError as `compose`.
+
+        Only the one who asked may repeat it: a request is in their words.
+        """
+        asked = await self.job(track_id)
+        if asked.listener_id != listener_id:
+            raise UserError("Only the one who asked for this piece can do that.")
+        job, new = await self._enqueue(listener_id, asked.request | {"seed": None}, reply)
+        if asked.request.get("private") and new:
+            await self.tastes.exclude(listener_id, "track", job.id)
+        return job, new
+
+    async def _enqueue(
+        self, listener_id: str, request: dict[str, Any], reply: Reply | None, *, limited: bool = True
+    ) -> tuple[Job, bool]:
+        if self._closing is not None:
+            raise UserError(self._closing)
+        if reply is not None:
+            request = request | {"language": reply.language}
+        seed = secrets.randbelow(_SEEDS) if request["seed"] is None else request["seed"]
+        return await self._queue.enqueue(listener_id, request, seed, reply=reply, limited=limited)
 
     async def propose(self, job: Job) -> dict[str, Any]:
         """What to compose for a job, and why: JSON with brief, why, heard, unknown, probability, ranker, choice; and
@@ -140,7 +166,8 @@ class Service:
             return _changed(await self.track(job.request["parent"]), job)
         with_whom = [name for name in job.request.get("blend_with", ()) if name != job.listener_id]
         profiles = [await self.profile(name) for name in (job.listener_id, *dict.fromkeys(with_whom))]
-        return await asyncio.to_thread(_propose, job.request, profiles, job.seed)
+        mood = await self.moods.get(job.listener_id)
+        return await asyncio.to_thread(_propose, job.request, profiles, job.seed, mood)
 
     async def job(self, job_id: str) -> Job:
         job = await self._queue.get(job_id)
@@ -232,6 +259,10 @@ class Service:
         """The listener's newest pieces first, with the ratings they gave."""
         return [_record(row) for row in await self._store.tracks.of_listener(listener_id, limit)]
 
+    async def favourites(self, listener_id: str, limit: int = 10) -> list[TrackRecord]:
+        """The pieces the listener rated 4 or 5, the newest rating first."""
+        return [_record({**row, "stars": n}) for row, n in await self.pieces.favourites(listener_id, limit)]
+
 
 def _record(row: Mapping[str, Any] | Any) -> TrackRecord:
     home = Path(row["dir"])
@@ -265,17 +296,23 @@ def _changed(parent: TrackRecord, job: Job) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _propose(request: dict[str, Any], profiles: list[Profile], seed: int) -> dict[str, Any]:
+def _propose(request: dict[str, Any], profiles: list[Profile], seed: int, set_mood: SetMood | None) -> dict[str, Any]:
     from personalization.propose import propose  # noqa: PLC0415 - see above
     from personalization.request import Request, RequestError  # noqa: PLC0415
+    from personalization.understand import understand  # noqa: PLC0415
 
+    wishes = {name: wish for name, wish in request.items() if name != "language"}
     try:
-        proposal = propose(Request.from_dict(request), profiles[0], seed=seed, others=profiles[1:])
+        if set_mood is not None and wishes.get("mood") is None and understand(request["text"]).mood is None:
+            wishes["mood"] = (set_mood.valence, set_mood.arousal)
+        else:
+            set_mood = None
+        proposal = propose(Request.from_dict(wishes), profiles[0], seed=seed, others=profiles[1:])
     except (RequestError, BriefError) as error:
         raise UserError(str(error)) from error
     return {
         "brief": proposal.brief.to_dict(),
-        "why": list(proposal.why),
+        "why": [*proposal.why, *([f"your mood is set to “{set_mood.words}”"] if set_mood else [])],
         "heard": list(proposal.heard),
         "unknown": list(proposal.unknown),
         "probability": proposal.probability,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -12,12 +13,15 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from bot.discord_front.commands.compose import add_compose
-from bot.discord_front.commands.history import add_history
-from bot.discord_front.commands.taste import add_taste
+from bot.discord_front.actions import Actions
+from bot.discord_front.boundary import explain
+from bot.discord_front.buttons import DYNAMIC
+from bot.discord_front.commands import ADDED
 from bot.discord_front.delivery import Courier, Pace
 from bot.discord_front.reactions import Reactions, listener_of
-from bot.discord_front.replies import explain
+from bot.discord_front.texts import Spoken, reader
+from bot.discord_front.uploads import fetched
+from bot.jobs.job import Job
 from bot.jobs.queue import Queue
 from bot.jobs.reply import Reply
 from bot.logs import logger
@@ -55,15 +59,18 @@ class Front(discord.Client):
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
         )
         self.tree.error(explain)
-        for add in (add_compose, add_history, add_taste):
+        for add in ADDED:
             add(self.tree, self)
         self.courier = Courier(self, store, queue, service, worker=worker, pace=pace)
+        self.actions = Actions(self)
         self._store = store
         self._reactions = Reactions(self, service, store.messages)
         self._courier_task: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
         """Once after login: the library calls it before the gateway connects."""
+        self.add_dynamic_items(*DYNAMIC)
+        await self.tree.set_translator(Spoken())
         await self._sync_commands()
         self._courier_task = asyncio.create_task(self.courier.run(), name="courier")
 
@@ -77,7 +84,9 @@ class Front(discord.Client):
 
     async def _sync_commands(self) -> None:
         """Send the commands only when they changed: Discord allows 200 creations a day."""
-        payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        spoken = self.tree.translator or Spoken()
+        every = [*self.tree.get_commands(), *self.tree.get_commands(type=discord.AppCommandType.message)]
+        payload = [await command.get_translated_payload(self.tree, spoken) for command in every]
         digest = hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
         name = f"commands of {self.application_id}"
         if await self._store.facts.get(name) != digest:
@@ -100,26 +109,61 @@ class Front(discord.Client):
         del args, kwargs  # may hold what people wrote
         _log.exception("event failed", event_name=event_method)
 
-    async def accept(self, interaction: discord.Interaction, text: str, **wishes: object) -> None:
-        """A request for a piece: row first, then the ack, and never later than Discord waits.
-
-        Raises UserError when the request cannot be.
-        """
-        request = self.service.request(text, **wishes)
+    async def accept(
+        self, interaction: discord.Interaction[Front], text: str, *, private: bool = False, **wishes: object
+    ) -> None:
+        """A request for a piece in words. Raises UserError when the request cannot be."""
+        request = self.service.request(text, private=private, **wishes)
         listener = listener_of(interaction.user.id)
-        stored = asyncio.create_task(self.service.compose(listener, request, reply=_reply(interaction)))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_ROW_WITHIN_S):
-                await asyncio.shield(stored)
-        # A replayed interaction is answered already, a late one is beyond answering: the courier sees to both.
-        with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
-            await interaction.response.defer(thinking=True)
-        _, new = await stored
+        await self.begin(
+            interaction, lambda reply: self.service.compose(listener, request, reply=reply), private=private
+        )  # fmt: skip
+
+    async def accept_like(
+        self,
+        interaction: discord.Interaction[Front],
+        sound: discord.Attachment,
+        text: str,
+        *,
+        private: bool = False,
+        **wishes: object,
+    ) -> None:
+        """A request for something like a sound; hearing it takes longer than Discord waits, so the ack comes first.
+
+        Raises UserError when the sound or the request cannot be.
+        """
+        await interaction.response.defer(thinking=True, ephemeral=private)
+        async with fetched(sound, reader(interaction)) as path:
+            likeness = await self.service.liken(path)
+        asked = {name: wish for name, wish in wishes.items() if wish is not None}
+        await self.accept(interaction, text, private=private, **likeness.wishes() | asked)
+
+    async def begin(
+        self,
+        interaction: discord.Interaction[Front],
+        order: Callable[[Reply], Awaitable[tuple[Job, bool]]],
+        *,
+        private: bool = False,
+    ) -> None:
+        """`order` stores a job: row first, then the ack, and never later than Discord waits.
+
+        A private one is answered for the asker's eyes only, and never in the channel. Raises UserError.
+        """
+        with self.courier.held(str(interaction.id)):
+            stored = asyncio.ensure_future(order(_reply(interaction, private=private)))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ROW_WITHIN_S):
+                    await asyncio.shield(stored)
+            # A replayed interaction is answered already, a late one is beyond answering: the courier sees to both.
+            if not interaction.response.is_done():
+                with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+                    await interaction.response.defer(thinking=True, ephemeral=private)
+            _, new = await stored
         if new:
             self.courier.wake()
 
 
-def _reply(interaction: discord.Interaction) -> Reply:
+def _reply(interaction: discord.Interaction[Front], *, private: bool) -> Reply:
     in_guild = interaction.guild_id is not None
     with_bot = isinstance(interaction.channel, discord.DMChannel) and not in_guild
     return Reply(
@@ -129,6 +173,7 @@ def _reply(interaction: discord.Interaction) -> Reply:
         token_until=interaction.created_at + TOKEN_LIFE,
         user_id=str(interaction.user.id),
         channel_id=None if interaction.channel is None else str(interaction.channel.id),
-        channel_open=interaction.is_guild_integration() if in_guild else with_bot,
+        channel_open=not private and (interaction.is_guild_integration() if in_guild else with_bot),
         upload_limit=interaction.filesize_limit,
+        language=reader(interaction),
     )

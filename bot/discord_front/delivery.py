@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,8 +20,10 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.discord_front.replies import STAR_EMOJI, carries, progress_line, track_embed, track_files
+from bot.discord_front.buttons import piece_view, single_view
+from bot.discord_front.replies import STAR_EMOJI, carries, language_in, progress_line, track_embed, track_files
 from bot.errors import BotError, FrontError, NotFoundError
+from bot.i18n.catalogue import say
 from bot.jobs.job import Job
 from bot.jobs.progress import Throttle
 from bot.jobs.queue import Queue
@@ -36,7 +38,6 @@ _TOO_MANY, _SERVER = 429, 500  # HTTP: worth another try
 _LOOK_BACK = 100  # messages of the channel searched for an interrupted post
 _TRANSIENT = (discord.DiscordServerError, discord.RateLimited, aiohttp.ClientError, TimeoutError, OSError)
 _ORIGINAL: Any = "@original"  # stands for the id of the reply; the library only passes it on
-_PAUSED = "Paused for a restart of mine; your piece goes on by itself."
 _log = logger(__name__)
 
 
@@ -73,9 +74,19 @@ class Courier:
         self._throttles: dict[str, Throttle[str]] = {}
         self._dead: set[str] = set()  # jobs whose reply token ended early
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._held: set[str] = set()  # interactions that are being acknowledged: before that there is nothing to edit
 
     def wake(self) -> None:
         self._woken.set()
+
+    @contextmanager
+    def held(self, interaction_id: str) -> Iterator[None]:
+        """Leave the reply to an interaction alone meanwhile."""
+        self._held.add(interaction_id)
+        try:
+            yield
+        finally:
+            self._held.discard(interaction_id)
 
     async def run(self) -> None:
         try:
@@ -97,7 +108,7 @@ class Courier:
             async with asyncio.timeout(3):
                 for row in await self._store.messages.open():
                     if row["state"] in {"queued", "running"} and self._token_lives(row):
-                        await self._edit(row, content=_PAUSED)
+                        await self._edit(row, content=say(language_in(row), "progress.paused"), view=None)
 
     async def _look(self) -> None:
         try:
@@ -110,25 +121,38 @@ class Courier:
         for job_id in set(self._throttles) - present:
             del self._throttles[job_id]
         self._dead &= present
+        usual_s = await self._usual_s(rows)
+        at_once = max(1, sum(row["state"] == "running" for row in rows))  # what is running shows how many can
         ahead = 0
         for row in rows:
             job_id = row["job_id"]
-            if job_id not in self._busy:
-                task = asyncio.create_task(self._serve(row, ahead), name=f"reply {job_id}")
+            if job_id not in self._busy and row["interaction_id"] not in self._held:
+                wait_s = None if usual_s is None else usual_s * (1 + (ahead + 1) / at_once)
+                task = asyncio.create_task(self._serve(row, ahead, wait_s), name=f"reply {job_id}")
                 self._busy[job_id] = task
                 task.add_done_callback(partial(self._served, job_id))
             ahead += row["state"] == "queued"
 
+    async def _usual_s(self, rows: Sequence[Any]) -> float | None:
+        """How long a piece takes lately; asked only while somebody waits."""
+        if not any(row["state"] == "queued" for row in rows):
+            return None
+        try:
+            return await self._service.pieces.usual_s()
+        except BotError as error:
+            _log.warning("cannot estimate", reason=str(error))
+            return None
+
     def _served(self, job_id: str, task: asyncio.Task[None]) -> None:
         del task, self._busy[job_id]
 
-    async def _serve(self, row: Any, ahead: int) -> None:
+    async def _serve(self, row: Any, ahead: int, wait_s: float | None) -> None:
         """One look at one reply; anything that goes wrong is tried again at the next look."""
         log = _log.bind(job=row["job_id"], state=row["state"])
         try:
             match row["state"]:
                 case "queued" | "running":
-                    await self._show(row, ahead)
+                    await self._show(row, ahead, wait_s)
                 case "rendered" if row["not_before"] is None or row["not_before"] <= self._now():
                     await self._post(row)
                 case "failed" | "cancelled":
@@ -144,12 +168,12 @@ class Courier:
         except Exception:
             log.exception("reply failed by a mistake of ours")
 
-    async def _show(self, row: Any, ahead: int) -> None:
+    async def _show(self, row: Any, ahead: int, wait_s: float | None) -> None:
         throttle = self._throttles.setdefault(row["job_id"], Throttle(self._pace.edit_s))
-        line = progress_line(row, ahead)
+        line = progress_line(row, ahead, wait_s)
         if self._token_lives(row) and throttle.due(line, time.monotonic()):
             try:
-                await self._edit(row, content=line)
+                await self._edit(row, content=line, view=single_view("cancel", row["job_id"], language_in(row)))
             except discord.HTTPException as error:
                 if error.status not in _GONE:
                     raise
@@ -179,10 +203,14 @@ class Courier:
 
     async def _send(self, row: Any, track: TrackRecord) -> discord.Message:
         audio, smaller = await _fitting(track, row["upload_limit"])
-        embed = track_embed(track, row["proposal"], smaller)
+        language = language_in(row)
+        parent = None if track.parent_id is None else await self._link(track.parent_id)
+        embed = track_embed(track, language, row["proposal"], smaller, parent)
+        view = piece_view(track.id, language)
         if self._token_lives(row):
             try:
-                return await self._edit(row, content=None, embed=embed, attachments=track_files(track, audio))
+                files = track_files(track, audio)
+                return await self._edit(row, content=None, embed=embed, attachments=files, view=view)
             except discord.HTTPException as error:
                 if error.status not in _GONE:
                     raise
@@ -192,6 +220,7 @@ class Courier:
             content=f"<@{row['user_id']}>",
             embed=embed,
             files=track_files(track, audio),
+            view=view,
             nonce=track.id,  # Discord drops a second message with the same nonce for some minutes
             allowed_mentions=_only(row),
         )
@@ -217,10 +246,11 @@ class Courier:
 
     async def _tell(self, row: Any) -> None:
         """Say why there is no piece; a chat that does not want to know is left alone."""
-        sentence = row["error"] or "The piece was cancelled."
+        cancelled = row["state"] == "cancelled" or row["error"] is None
+        sentence = say(language_in(row), "cancel.done") if cancelled else row["error"]
         try:
             if self._token_lives(row):
-                await self._edit(row, content=sentence, embeds=[], attachments=[])
+                await self._edit(row, content=sentence, embeds=[], attachments=[], view=None)
             else:
                 channel = self._channel(row)
                 content = f"<@{row['user_id']}> {sentence}"
@@ -230,6 +260,35 @@ class Courier:
                 raise
             _log.info("nobody to tell", job=row["job_id"], reason=str(error))
         await self._queue.answered(row["job_id"])
+
+    async def _link(self, track_id: str) -> str | None:
+        """Where a piece was posted, as far as that can be linked to."""
+        place = await self._service.pieces.place(track_id)
+        if place is None or place.message_id is None or place.channel_id is None:
+            return None
+        channel = self._client.get_channel(int(place.channel_id))
+        guild = getattr(getattr(channel, "guild", None), "id", None)
+        if guild is None and place.channel_open:
+            guild = "@me"
+        return None if guild is None else f"https://discord.com/channels/{guild}/{place.channel_id}/{place.message_id}"
+
+    async def remove(self, track_id: str) -> bool:
+        """Delete the message of a piece where we may; whether it is gone."""
+        row = await self._store.messages.of_job(track_id)
+        if row is None or row["message_id"] is None:
+            return True
+        try:
+            if self._token_lives(row):
+                await self._webhook(row).delete_message(_ORIGINAL)
+            else:
+                channel = self._client.get_partial_messageable(int(row["channel_id"]))
+                await channel.get_partial_message(int(row["message_id"])).delete()
+        except discord.NotFound:
+            return True
+        except (discord.HTTPException, BotError) as error:
+            _log.info("message stays", job=track_id, reason=str(error))
+            return False
+        return True
 
     async def _seed(self, row: Any) -> None:
         """Put the numbers under a posted piece, where we may."""

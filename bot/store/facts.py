@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from bot.store.database import Database
 from bot.store.dialect import insert
@@ -21,3 +21,8 @@ class Facts:
         async with self._database.write() as tx:
             statement = insert(tx, facts).values(name=name, value=value)
             await tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+
+    async def remove(self, name: str) -> bool:
+        """Whether there was such a fact."""
+        async with self._database.write() as tx:
+            return (await tx.execute(delete(facts).where(facts.c.name == name))).rowcount > 0

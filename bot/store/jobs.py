@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, nulls_first, select, update
+from sqlalchemy import RowMapping, delete, func, insert, nulls_first, select, update
 
 from bot.store.database import Database, Transaction
-from bot.store.tables import jobs
+from bot.store.tables import exclusions, jobs, tracks
 
 COMPOSING = ("queued", "running")
 
@@ -72,9 +72,21 @@ class Jobs:
             statement = statement.where(jobs.c.listener_id == listener_id)
         return int((await tx.execute(statement)).scalar_one())
 
-    async def ahead(self, job_id: str) -> int:
-        """How many queued jobs are older than this one."""
-        mine = select(jobs.c.created_at).where(jobs.c.id == job_id).scalar_subquery()
-        statement = select(func.count()).where(jobs.c.state == "queued", jobs.c.created_at < mine, jobs.c.id != job_id)
+    async def remove(self, job_id: str) -> None:
+        """Delete a job with its track, message and all that hangs on them."""
+        async with self._database.write() as tx:
+            await tx.execute(delete(exclusions).where(exclusions.c.kind == "track", exclusions.c.value == job_id))
+            await tx.execute(delete(jobs).where(jobs.c.id == job_id))
+
+    async def recent_durations_s(self, limit: int) -> list[float]:
+        """How long the newest pieces took from the last claim to the finished track."""
+        statement = (
+            select(tracks.c.created_at, jobs.c.claimed_at)
+            .join(jobs, jobs.c.id == tracks.c.id)
+            .where(jobs.c.claimed_at.is_not(None))
+            .order_by(tracks.c.created_at.desc())
+            .limit(limit)
+        )
         async with self._database.read() as tx:
-            return int((await tx.execute(statement)).scalar_one())
+            rows = (await tx.execute(statement)).all()
+        return [max(0.0, (row.created_at - row.claimed_at).total_seconds()) for row in rows]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, delete, select
+from sqlalchemy import RowMapping, and_, case, delete, select
 from sqlalchemy.sql.expression import Select
 
 from bot.store.database import Database
@@ -38,7 +38,8 @@ class Ratings:
             await tx.execute(
                 statement.on_conflict_do_update(
                     index_elements=["listener_id", "track_id", "stars"],
-                    set_={"rated_at": now, "source": source},
+                    # A reaction that still stands stays one, so that comparing reactions later finds nothing new.
+                    set_={"rated_at": now, "source": case((ratings.c.source == "reaction", "reaction"), else_=source)},
                 )
             )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.store.crypto import Seal
 from bot.store.database import Database
+from bot.store.everything import Everything
 from bot.store.facts import Facts
 from bot.store.jobs import Jobs
 from bot.store.links import Links
@@ -32,6 +33,7 @@ class Store:
     links: Links
     statements: Statements
     tastes: Tastes
+    everything: Everything
 
     @staticmethod
     def over(database: Database, seal: Seal) -> Store:
@@ -49,4 +51,5 @@ class Store:
             links=Links(database, listeners, seal),
             statements=Statements(database, listeners),
             tastes=Tastes(database, listeners),
+            everything=Everything(database),
         )

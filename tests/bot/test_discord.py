@@ -136,12 +136,18 @@ async def test_reactions_that_are_none_of_our_business(bot: Running, fake: FakeD
 async def test_login_needs_no_privileged_intent_and_syncs_once(settings: Settings, fake: FakeDiscord) -> None:
     async with running_bot(settings, fake, composing=False):
         assert fake.identifies[0]["intents"] & PRIVILEGED == 0
-        assert {command["name"] for command in fake.commands} == {"compose", "history", "taste"}
+        assert {command["name"] for command in fake.commands} == {
+            "compose", "like-this", "blend", "history", "favourites", "mood", "taste", "link", "unlink", "import",
+            "privacy", "help", "about", "Compose something like this",
+        }  # fmt: skip
         for command in fake.commands:
             assert command["integration_types"] == [0, 1]
             assert command["contexts"] == [0, 1, 2]
         options = {option["name"]: option for option in fake.commands[0]["options"]}
-        assert set(options) == {"text", "style", "tempo", "key", "length", "meter", "seed", "takes"}
+        assert set(options) == {
+            "text", "style", "tempo", "key", "length", "meter", "instruments", "novelty", "reference", "seed",
+            "takes", "private",
+        }  # fmt: skip
         assert options["text"]["required"]
         assert options["text"]["autocomplete"]
     async with running_bot(settings, fake, composing=False):
@@ -153,10 +159,10 @@ async def test_commands_are_synced_again_when_they_change(
 ) -> None:
     async with running_bot(settings, fake, composing=False):
         pass
-    monkeypatch.setattr(client_module, "add_taste", lambda *_: None)
+    monkeypatch.setattr(client_module, "ADDED", client_module.ADDED[:1])
     async with running_bot(settings, fake, composing=False):
         assert fake.syncs == 2
-        assert {command["name"] for command in fake.commands} == {"compose", "history"}
+        assert {command["name"] for command in fake.commands} == {"compose"}
 
 
 async def test_autocomplete_offers_moods_and_styles(bot: Running, fake: FakeDiscord) -> None:
@@ -206,7 +212,7 @@ async def test_too_many_requests_are_refused_kindly(settings: Settings, fake: Fa
 async def test_queue_position_is_shown(settings: Settings, fake: FakeDiscord) -> None:
     async with running_bot(settings, fake, composing=False):
         first = await fake.slash("compose", text="chill")
-        await fake.until(lambda: first.message and "Queued." in first.message.content)
+        await fake.until(lambda: first.message and "you are next" in first.message.content)
         second = await fake.slash("compose", text="sad", user=USER_ID + 1)
         await fake.until(lambda: second.message and "1 piece before yours" in second.message.content)
 
@@ -323,7 +329,7 @@ async def test_a_refused_post_is_said_and_the_piece_kept(bot: Running, fake: Fak
 
 
 async def test_history_and_taste_are_for_the_asker(bot: Running, fake: FakeDiscord) -> None:
-    for name in ("history", "taste"):
+    for name in ("history", "favourites", "taste show"):
         asked = await fake.slash(name)
         await fake.until(lambda asked=asked: asked.message and asked.message.edits)
         assert asked.acks[0]["data"]["flags"] == 64
@@ -344,7 +350,7 @@ async def test_a_piece_too_large_is_made_smaller_and_says_so(
     bot: Running, fake: FakeDiscord, monkeypatch: pytest.MonkeyPatch, limit: int, said: str
 ) -> None:
     real = client_module._reply
-    monkeypatch.setattr(client_module, "_reply", lambda i: replace(real(i), upload_limit=limit))
+    monkeypatch.setattr(client_module, "_reply", lambda i, **how: replace(real(i, **how), upload_limit=limit))
     message = await bot.posted(await fake.slash("compose", text="chill fakelarge"))
     mp3 = mp3_of(message)
     assert mp3 is not None

@@ -44,6 +44,22 @@ class Snowflakes:
         return str((int((time.time() - age_s) * 1000) - _EPOCH_MS) << 22 | self._number)
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A file given with a command."""
+
+    name: str
+    content: bytes
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody named in a command."""
+
+    id: int
+
+
 @dataclass
 class Message:
     id: str
@@ -56,6 +72,7 @@ class Message:
     reactions: dict[str, list[str]] = field(default_factory=dict)
     nonce: str | None = None
     flags: int = 0
+    components: list[JSON] = field(default_factory=list)
     edits: list[tuple[float, JSON]] = field(default_factory=list)
 
     def payload(self) -> JSON:
@@ -66,6 +83,7 @@ class Message:
             "content": self.content,
             "embeds": self.embeds,
             "attachments": self.attachments,
+            "components": self.components,
             "reactions": [
                 {
                     "emoji": {"id": None, "name": emoji},
@@ -100,6 +118,8 @@ class Asked:
     acks: list[JSON] = field(default_factory=list)
     acked_at: float | None = None
     message: Message | None = None
+    source: Message | None = None
+    followups: list[Message] = field(default_factory=list)
     expired: bool = False
 
     @property
@@ -130,6 +150,7 @@ class FakeDiscord:
         self.syncs = 0
         self.messages: dict[str, Message] = {}
         self.asked: dict[str, Asked] = {}
+        self.cdn: dict[str, bytes] = {}
         self.requests: list[tuple[str, str, JSON | None]] = []
         self.authorizations: list[tuple[str, str | None]] = []
         self.faults: list[Fault] = []
@@ -146,6 +167,7 @@ class FakeDiscord:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_get("/gateway", self._gateway)
+        app.router.add_get("/cdn/{name}", self._fetch)
         app.router.add_route("*", "/api/v10/{rest:.*}", self._rest)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -174,15 +196,68 @@ class FakeDiscord:
 
     # What people do -----------------------------------------------------------------------------
 
-    async def slash(self, name: str, *, user: int = USER_ID, place: str = "guild", **options: Any) -> Asked:
-        """Somebody sends a slash command; `place` is guild, dm or foreign (a guild the bot is not in)."""
+    async def slash(
+        self, name: str, *, user: int = USER_ID, place: str = "guild", locale: str = "en-US", **options: Any
+    ) -> Asked:
+        """Somebody sends a slash command, such as “taste show”; `place` is guild, dm or foreign (a guild the bot is
+        not in)."""
+        resolved: JSON = {"attachments": {}, "users": {}}
+        given = [self._option(key, value, resolved) for key, value in options.items()]
+        for part in reversed(name.split()[1:]):
+            given = [{"name": part, "type": 1, "options": given}]
+        data = {"id": "1", "name": name.split(maxsplit=1)[0], "type": 1, "options": given, "resolved": resolved}
+        return await self._interact(2, data, user, place, locale)
+
+    def _option(self, key: str, value: Any, resolved: JSON) -> JSON:
+        if isinstance(value, Upload):
+            identity = self.ids.make()
+            resolved["attachments"][identity] = {"id": identity, **self._hosted(value.name, value.content, value.kind)}
+            return {"name": key, "type": 11, "value": identity}
+        if isinstance(value, Person):
+            resolved["users"][str(value.id)] = _user(value.id, f"user{value.id % 100}")
+            return {"name": key, "type": 6, "value": str(value.id)}
+        return {"name": key, "type": _option_type(value), "value": value}
+
+    def _hosted(self, name: str, content: bytes, kind: str | None = None) -> JSON:
+        key = self.ids.make()
+        self.cdn[key] = content
+        url = f"http://127.0.0.1:{self.port}/cdn/{key}"
+        facts = {"filename": name, "size": len(content), "url": url, "proxy_url": url}
+        return facts if kind is None else facts | {"content_type": kind}
+
+    async def menu(self, name: str, message: Message, *, user: int = USER_ID) -> Asked:
+        """Somebody picks a command from the menu of a message."""
         data = {
-            "id": "1",
-            "name": name,
-            "type": 1,
-            "options": [{"name": key, "type": _option_type(value), "value": value} for key, value in options.items()],
-        }
-        return await self._interact(2, data, user, place)
+            "id": "1", "name": name, "type": 3, "target_id": message.id,
+            "resolved": {"messages": {message.id: message.payload()}},
+        }  # fmt: skip
+        return await self._interact(2, data, user, "guild")
+
+    async def click(
+        self, message: Message, custom_id: str, *, user: int = USER_ID, values: Any = None, locale: str = "en-US"
+    ) -> Asked:
+        """Somebody presses a button under a message, or chooses in a menu; it must be there."""
+        items = [item for row in message.components for item in row["components"]]
+        assert custom_id in [item.get("custom_id") for item in items], custom_id
+        data: JSON = {"custom_id": custom_id, "component_type": 2 if values is None else 3}
+        if values is not None:
+            data["values"] = values
+        place = "dm" if message.channel_id == str(DM_ID) else "guild"
+        return await self._interact(3, data, user, place, locale, message)
+
+    async def submit(self, asked: Asked, *values: Any, user: int = USER_ID) -> Asked:
+        """Somebody fills in the form that answered `asked`: a text for a line, a list for a menu."""
+        await self.until(lambda: asked.acks)
+        assert asked.acks[0]["type"] == 9, asked.acks
+        form = asked.acks[0]["data"]
+        components = []
+        for label, value in zip(form["components"], values, strict=True):
+            inner = label["component"]
+            filled = {"value": value} if isinstance(value, str) else {"values": value}
+            kept = {"type": inner["type"], "id": 2, "custom_id": inner["custom_id"], **filled}
+            components.append({"type": 18, "id": 1, "component": kept})
+        data = {"custom_id": form["custom_id"], "components": components}
+        return await self._interact(5, data, user, "guild", source=asked.source)
 
     async def autocomplete(self, name: str, focused: str, typed: str) -> list[str]:
         options = [{"name": focused, "type": 3, "value": typed, "focused": True}]
@@ -278,7 +353,9 @@ class FakeDiscord:
         await self.dispatch("GUILD_CREATE", _guild())
         self.welcomes += 1
 
-    async def _interact(self, kind: int, data: JSON, user: int, place: str) -> Asked:
+    async def _interact(
+        self, kind: int, data: JSON, user: int, place: str, locale: str = "en-US", source: Message | None = None
+    ) -> Asked:
         identity = self.ids.make()
         payload: JSON = {
             "id": identity,
@@ -287,7 +364,7 @@ class FakeDiscord:
             "token": f"interaction-token-{identity}",
             "version": 1,
             "data": data,
-            "locale": "en-US",
+            "locale": locale,
             "entitlements": [],
             "attachment_size_limit": 10 * 2**20,
             "authorizing_integration_owners": {"0": str(GUILD_ID)},
@@ -313,7 +390,9 @@ class FakeDiscord:
             }
         if place == "foreign":
             payload["authorizing_integration_owners"] = {"1": str(user)}
-        asked = Asked(identity, payload["token"], payload, time.monotonic())
+        if source is not None:
+            payload["message"] = source.payload()
+        asked = Asked(identity, payload["token"], payload, time.monotonic(), source=source)
         self.asked[asked.token] = asked
         await self.dispatch("INTERACTION_CREATE", payload)
         return asked
@@ -355,6 +434,9 @@ class FakeDiscord:
         yield "POST", r"/interactions/(\d+)/([^/]+)/callback", self._callback
         yield "GET", r"/webhooks/\d+/([^/]+)/messages/([^/]+)", self._get_original
         yield "PATCH", r"/webhooks/\d+/([^/]+)/messages/([^/]+)", self._edit_original
+        yield "DELETE", r"/webhooks/\d+/([^/]+)/messages/([^/]+)", self._delete_original
+        yield "POST", r"/webhooks/\d+/([^/]+)", self._follow_up
+        yield "DELETE", r"/channels/(\d+)/messages/(\d+)", self._delete
         yield "POST", r"/channels/(\d+)/messages", self._post
         yield "GET", r"/channels/(\d+)/messages", self._list
         yield "GET", r"/channels/(\d+)/messages/(\d+)", self._get
@@ -375,12 +457,15 @@ class FakeDiscord:
         asked.acks.append(body)
         asked.acked_at = time.monotonic()
         resource: JSON = {"type": body["type"]}
-        if body["type"] in {4, 5}:
+        data = body.get("data") or {}
+        if body["type"] == 6:
+            asked.message = asked.source
+        elif body["type"] in {4, 5}:
             channel = str(asked.payload["channel_id"])
-            data = body.get("data") or {}
             asked.message = Message(self.ids.make(), channel, self.bot, data.get("content") or "")
             asked.message.flags = data.get("flags", 0)
             asked.message.embeds = data.get("embeds", [])
+            asked.message.components = data.get("components", [])
             self.messages[asked.message.id] = asked.message
             resource["message"] = asked.message.payload()
         if request.query.get("with_response"):
@@ -407,6 +492,32 @@ class FakeDiscord:
         refusal = self._write(found, body, files)
         return refusal or _answer(found.payload())
 
+    def _delete_original(self, _request: Any, _body: Any, _files: Any, token: str, name: str) -> web.Response:
+        found = self._original(token, name)
+        if not isinstance(found, Message):
+            return found
+        del self.messages[found.id]
+        return web.Response(status=204)
+
+    def _follow_up(self, _request: Any, body: Any, files: Any, token: str) -> web.Response:
+        asked = self.asked.get(token)
+        if asked is None or asked.expired:
+            return _answer({"message": "Invalid Webhook Token", "code": 50027}, 401)
+        message = Message(self.ids.make(), str(asked.payload["channel_id"]), self.bot)
+        self._write(message, body, files)
+        message.flags = body.get("flags", 0)
+        asked.followups.append(message)
+        return _answer(message.payload())
+
+    def _delete(self, _request: Any, _body: Any, _files: Any, _channel: str, message: str) -> web.Response:
+        if self.messages.pop(message, None) is None:
+            return _answer({"message": "Unknown Message", "code": 10008}, 404)
+        return web.Response(status=204)
+
+    async def _fetch(self, request: web.Request) -> web.Response:
+        content = self.cdn.get(request.match_info["name"])
+        return web.Response(status=404) if content is None else web.Response(body=content)
+
     def _post(self, _request: Any, body: Any, files: Any, channel: str) -> web.Response:
         for message in self.messages.values():
             if body.get("enforce_nonce") and body.get("nonce") is not None and message.nonce == body["nonce"]:
@@ -426,14 +537,14 @@ class FakeDiscord:
             message.content = body["content"] or ""
         if "embeds" in body:
             message.embeds = body["embeds"]
+        if "components" in body:
+            message.components = body["components"]
         if "attachments" in body:
             kept = []
             for attachment in body["attachments"]:
                 name, content = files[f"files[{attachment['id']}]"]
                 message.files[name] = content
-                url = f"http://127.0.0.1:{self.port}/cdn/{name}"
-                facts = {"filename": name, "size": len(content), "url": url, "proxy_url": url}
-                kept.append({"id": self.ids.make(), **facts})
+                kept.append({"id": self.ids.make(), **self._hosted(name, content)})
             message.attachments = kept
         return None
 
@@ -599,6 +710,7 @@ def _registered(command: JSON, number: int) -> JSON:
         "version": "1",
         "default_member_permissions": None,
         "dm_permission": True,
+        "description": "",
         **command,
     }
 

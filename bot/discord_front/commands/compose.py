@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 
+from bot.discord_front.texts import described, options
 from generator.brief import LENGTH_RANGE_S, METERS, MOODS, STYLES, TEMPO_RANGE_BPM, Key
 
 if TYPE_CHECKING:
@@ -20,54 +21,53 @@ _KEYS = tuple(str(Key(tonic, mode)) for mode in ("major", "minor") for tonic in 
 
 
 def add_compose(tree: app_commands.CommandTree[Front], front: Front) -> None:
-    @tree.command(name="compose", description="Compose a piece of music for you")
-    @app_commands.describe(
-        text="a mood, a style, what it is for: “chill”, “sad but hopeful piano for studying”",
-        style="the style it should have",
-        tempo="beats per minute",
-        key="for example A minor",
-        length="seconds",
-        meter="beats in a bar",
-        seed="a number; the same request with the same seed gives the same piece",
-        takes="how many takes to choose from",
-    )
+    @tree.command(name="compose", description=described("compose"))
+    @app_commands.describe(**options("compose"))
     @app_commands.choices(meter=[app_commands.Choice(name=meter, value=meter) for meter in METERS])
     async def compose(
-        interaction: discord.Interaction,
+        interaction: discord.Interaction[Front],
         text: app_commands.Range[str, 1, 500],
         style: str | None = None,
         tempo: app_commands.Range[float, _LOW_BPM, _HIGH_BPM] | None = None,
         key: str | None = None,
         length: app_commands.Range[int, _LOW_S, _HIGH_S] | None = None,
         meter: str | None = None,
+        instruments: app_commands.Range[str, 1, 100] | None = None,
+        novelty: app_commands.Range[int, 0, 100] | None = None,
+        reference: discord.Attachment | None = None,
         seed: app_commands.Range[int, 0] | None = None,
         takes: app_commands.Range[int, 1, 4] | None = None,
+        private: bool = False,
     ) -> None:
-        await front.accept(
-            interaction,
-            text,
-            styles=None if style is None else (style,),
-            tempo_bpm=tempo,
-            key=key,
-            length_s=None if length is None else float(length),
-            meter=meter,
-            seed=seed,
-            takes=takes,
-        )
+        wishes = {
+            "styles": None if style is None else (style,),
+            "tempo_bpm": tempo,
+            "key": key,
+            "length_s": None if length is None else float(length),
+            "meter": meter,
+            "novelty": None if novelty is None else novelty / 100,
+            "seed": seed,
+            "takes": takes,
+        }
+        words = text if instruments is None else f"{text}, with {instruments}"
+        if reference is None:
+            await front.accept(interaction, words, private=private, **wishes)
+        else:
+            await front.accept_like(interaction, reference, words, private=private, **wishes)
 
     @compose.autocomplete("text")
-    async def complete_text(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+    async def complete_text(interaction: discord.Interaction[Front], current: str) -> list[app_commands.Choice[str]]:
         del interaction
         written, _, word = current.rpartition(" ")
         return _choices(f"{written} {name}".strip() for name in (*MOODS, *STYLES) if _begins(name, word))
 
     @compose.autocomplete("style")
-    async def complete_style(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+    async def complete_style(interaction: discord.Interaction[Front], current: str) -> list[app_commands.Choice[str]]:
         del interaction
         return _choices(name for name in STYLES if _begins(name, current))
 
     @compose.autocomplete("key")
-    async def complete_key(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+    async def complete_key(interaction: discord.Interaction[Front], current: str) -> list[app_commands.Choice[str]]:
         del interaction
         return _choices(name for name in _KEYS if _begins(name, current))
 

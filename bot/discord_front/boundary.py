@@ -1,0 +1,61 @@
+"""The error boundary of commands, buttons and modals: one sentence, in the reader's language where it is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+import discord
+from discord import app_commands
+
+from bot.discord_front.texts import reader
+from bot.errors import BotError
+from bot.i18n.catalogue import say
+from bot.logs import logger
+
+_UNKNOWN_INTERACTION = 10062
+_ALREADY_ANSWERED = 40060
+_DEAD_TOKEN = 50027
+_LARGE = 40005
+_PAST = frozenset({_UNKNOWN_INTERACTION, _ALREADY_ANSWERED, _DEAD_TOKEN})
+_log = logger(__name__)
+
+
+def sentence_for(error: BaseException, language: str) -> str:
+    """What the person is told of an error; mistakes of ours are logged and named as such."""
+    if isinstance(error, app_commands.CommandInvokeError):
+        error = error.original
+    if isinstance(error, BotError):
+        return str(error)
+    if isinstance(error, app_commands.TransformerError):
+        return say(language, "errors.value", value=str(error.value)[:100])
+    if isinstance(error, discord.HTTPException):
+        _log.warning("chat refused", status=error.status, code=error.code)
+        return say(language, "errors.large" if error.code == _LARGE else "errors.discord")
+    _log.error("interaction failed", exc_info=error)
+    return say(language, "errors.ours")
+
+
+async def explain(interaction: discord.Interaction, error: Exception) -> None:
+    """Say what went wrong, seen by the asker only where that is possible."""
+    original = getattr(error, "original", error)
+    if isinstance(original, discord.HTTPException) and original.code in _PAST:
+        _log.warning("interaction cannot be answered any more", interaction=interaction.id, code=original.code)
+        return
+    sentence = sentence_for(error, reader(interaction))
+    try:
+        if not interaction.response.is_done():
+            await interaction.response.send_message(sentence, ephemeral=True)
+        elif interaction.response.type is discord.InteractionResponseType.deferred_message_update:
+            await interaction.followup.send(sentence, ephemeral=True)
+        else:
+            await interaction.edit_original_response(content=sentence, embeds=[], attachments=[], view=None)
+    except discord.HTTPException as failure:
+        _log.warning("cannot explain an error", interaction=interaction.id, status=failure.status)
+
+
+async def guarded(interaction: discord.Interaction, work: Awaitable[None]) -> None:
+    """Carry out what a button or a modal asks; the library would swallow what goes wrong."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - this is the boundary; mistakes are logged with their trace
+        await explain(interaction, error)
