@@ -58,7 +58,8 @@ def draw_manner(kind: str, density: float, rng: np.random.Generator, firmness: f
         return tuple(float(x) for x in share * np.array(one[name]) + (1 - share) * np.array(other[name]))
 
     *closer, neither = table["tones"][kind]
-    tones = (*closer, _NEITHER * neither)
+    fewer = _NEITHER * neither
+    tones = tuple(share / (1 - neither + fewer) for share in (*closer, fewer))
     return Manner(mixed("places"), mixed("durations"), mixed("moves"), tones, firmness)
 
 
