@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 ENGLISH = "en"
-LANGUAGES = (ENGLISH,)
+LANGUAGES = (ENGLISH, "de", "es", "fr", "pt", "ja")
 
 
 @cache

@@ -244,3 +244,27 @@ def _held(home: Path, text: str) -> list[Path]:
     return [
         path for path in home.rglob("*") if text in path.name or (path.is_file() and text.encode() in path.read_bytes())
     ]
+
+
+async def test_replies_and_commands_are_in_the_readers_language(bot: Running, fake: FakeDiscord) -> None:
+    compose = next(command for command in fake.commands if command["name"] == "compose")
+    assert compose["name_localizations"]["de"] == "komponieren"
+    assert compose["name_localizations"]["pt-BR"] == "compor"
+    assert "en-US" not in compose["name_localizations"]
+    style = next(option for option in compose["options"] if option["name"] == "style")
+    assert style["description_localizations"]["ja"] == "曲のスタイル"
+    assert not style.get("name_localizations")
+    taste = next(command for command in fake.commands if command["name"] == "taste")
+    assert "montrer" in json.dumps(taste, ensure_ascii=False)
+    menu = next(command for command in fake.commands if command.get("type") == 3)
+    assert menu["name_localizations"]["fr"] == "Composer dans cet esprit"
+
+    message = await bot.posted(await fake.slash("compose", text="chill", locale="de"))
+    assert "Tonart" in [field["name"] for field in message.embeds[0]["fields"]]
+    labels = [item.get("label") for row in message.components for item in row["components"]]
+    assert "Noch einmal" in labels
+    (track,) = await bot.app.service.history(LISTENER)
+    asked = await fake.click(message, f"tune:like:{track.id}", user=OTHER, locale="es-419")
+    assert "Anotado" in await told(fake, asked)
+    asked = await fake.slash("mood show", locale="ja")
+    assert "気分は設定されていません" in await told(fake, asked)
