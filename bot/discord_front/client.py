@@ -42,7 +42,7 @@ def intents() -> discord.Intents:
     return wanted
 
 
-class Front(discord.Client):
+class Front(discord.AutoShardedClient):
     """Owns the command tree, the courier and the reactions; knows nothing of how a piece is made."""
 
     def __init__(self, store: Store, queue: Queue, service: Service, *, worker: str, pace: Pace | None = None) -> None:

@@ -159,8 +159,9 @@ class FakeDiscord:
         self.resumes = 0
         self.closes: list[int | None] = []
         self.changed = asyncio.Event()
-        self._socket: web.WebSocketResponse | None = None
-        self._events: list[JSON] = []
+        self.shards = 1
+        self._sockets: dict[int, web.WebSocketResponse] = {}  # by shard
+        self._events: dict[int, list[JSON]] = {}
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -177,8 +178,8 @@ class FakeDiscord:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._socket is not None and not self._socket.closed:
-            await self._socket.close()
+        for socket in self._sockets.values():
+            await socket.close()
         assert self._runner is not None
         await self._runner.cleanup()
 
@@ -283,10 +284,9 @@ class FakeDiscord:
         if not silent:
             await self.dispatch("MESSAGE_REACTION_REMOVE", _reaction(message, emoji, user))
 
-    async def drop(self) -> None:
+    async def drop(self, shard: int = 0) -> None:
         """The connection breaks without a goodbye."""
-        assert self._socket is not None
-        await self._socket.close(code=4000)
+        await self._sockets[shard].close(code=4000)
 
     async def until(self, condition: Callable[[], Any], timeout_s: float = 20.0) -> None:
         """Wait for something to become true of this Discord."""
@@ -305,10 +305,15 @@ class FakeDiscord:
 
     # Gateway ------------------------------------------------------------------------------------
 
-    async def dispatch(self, event: str, data: JSON) -> None:
-        self._events.append({"op": 0, "t": event, "s": len(self._events) + 1, "d": data})
-        if self._socket is not None and not self._socket.closed:
-            await self._socket.send_str(json.dumps(self._events[-1]))
+    async def dispatch(self, event: str, data: JSON, shard: int | None = None) -> None:
+        """Tell the shard whose guild it is; direct messages are the first one's."""
+        if shard is None:
+            shard = (int(data.get("guild_id") or 0) >> 22) % self.shards
+        events = self._events.setdefault(shard, [])
+        events.append({"op": 0, "t": event, "s": len(events) + 1, "d": data})
+        socket = self._sockets.get(shard)
+        if socket is not None and not socket.closed:
+            await socket.send_str(json.dumps(events[-1]))
 
     async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
@@ -322,35 +327,40 @@ class FakeDiscord:
                 case 1:
                     await socket.send_str(json.dumps({"op": 11}))
                 case 2:
-                    self._socket = socket
+                    shard = (message["d"].get("shard") or [0])[0]
+                    self._sockets[shard] = socket
                     self.identifies.append(message["d"])
-                    await self._welcome()
+                    await self._welcome(shard)
                 case 6:
-                    self._socket = socket
+                    shard = int(message["d"]["session_id"].removeprefix("session"))
+                    self._sockets[shard] = socket
                     self.resumes += 1
-                    for event in self._events[message["d"]["seq"] :]:
+                    for event in self._events[shard][message["d"]["seq"] :]:
                         await socket.send_str(json.dumps(event))
-                    await self.dispatch("RESUMED", {})
+                    await self.dispatch("RESUMED", {}, shard)
             self.changed.set()
         self.closes.append(socket.close_code)
         self.changed.set()
         return socket
 
-    async def _welcome(self) -> None:
-        self._events = []
-        guild = {"id": str(GUILD_ID), "unavailable": True}
+    async def _welcome(self, shard: int) -> None:
+        self._events[shard] = []
+        mine = (GUILD_ID >> 22) % self.shards == shard
         await self.dispatch(
             "READY",
             {
                 "v": 10,
                 "user": self.bot,
-                "guilds": [guild],
-                "session_id": "session",
+                "guilds": [{"id": str(GUILD_ID), "unavailable": True}] if mine else [],
+                "session_id": f"session{shard}",
                 "resume_gateway_url": self.gateway_url,
                 "application": {"id": str(APP_ID), "flags": 0},
+                "shard": [shard, self.shards],
             },
+            shard,
         )
-        await self.dispatch("GUILD_CREATE", _guild())
+        if mine:
+            await self.dispatch("GUILD_CREATE", _guild(), shard)
         self.welcomes += 1
 
     async def _interact(
@@ -429,6 +439,7 @@ class FakeDiscord:
 
     def _routes(self) -> Iterator[tuple[str, str, Callable[..., web.Response]]]:
         yield "GET", r"/users/@me", lambda *_: _answer(self.bot)
+        yield "GET", r"/gateway/bot", lambda *_: _answer(self._shard_plan())
         yield "GET", r"/oauth2/applications/@me", lambda *_: _answer(_application())
         yield "PUT", r"/applications/\d+/commands", self._sync
         yield "POST", r"/interactions/(\d+)/([^/]+)/callback", self._callback
@@ -442,6 +453,10 @@ class FakeDiscord:
         yield "GET", r"/channels/(\d+)/messages/(\d+)", self._get
         yield "PUT", r"/channels/(\d+)/messages/(\d+)/reactions/([^/]+)/@me", self._add_reaction
         yield "GET", r"/channels/(\d+)/messages/(\d+)/reactions/([^/]+)", self._reaction_users
+
+    def _shard_plan(self) -> JSON:
+        limit = {"total": 1000, "remaining": 999, "reset_after": 1000, "max_concurrency": 1}
+        return {"url": self.gateway_url, "shards": self.shards, "session_start_limit": limit}
 
     def _sync(self, _request: Any, body: Any, *_: Any) -> web.Response:
         self.commands = body
