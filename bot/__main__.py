@@ -15,6 +15,7 @@ from bot.cli.corpus import add_corpus
 from bot.cli.demo import add_demo
 from bot.cli.doctor import add_doctor
 from bot.cli.link import add_link
+from bot.cli.operate import add_operate
 from bot.cli.remake import add_edit, add_render
 from bot.cli.serve import add_serve
 from bot.cli.taste import add_taste
@@ -50,6 +51,7 @@ def build() -> typer.Typer:
         add_link,
         add_serve,
         add_doctor,
+        add_operate,
         add_corpus,
         add_train,
     ):

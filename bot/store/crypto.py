@@ -39,6 +39,13 @@ class Seal:
     def close(self, owner: str, text: str) -> str:
         return self._keys.encrypt(json.dumps([owner, text]).encode()).decode("ascii")
 
+    def rotate(self, sealed: str) -> str:
+        """The same value sealed with the newest key. Raises StoreError when no key opens it."""
+        try:
+            return self._keys.rotate(sealed.encode("ascii")).decode("ascii")
+        except InvalidToken as error:
+            raise StoreError("A sealed value does not open with the keys in the key file.") from error
+
     def open(self, owner: str, sealed: str) -> str:
         """Raises StoreError when the key is gone or the value belongs to somebody else."""
         try:
@@ -50,14 +57,39 @@ class Seal:
         return str(text)
 
 
-def _create(path: Path) -> None:
-    # Written aside and linked into place, so that two first starts at once agree on one key.
+def add_key(path: Path) -> Seal:
+    """Put a new key before those of the key file; from now on it seals. Raises StoreError."""
+    Seal.load(path)
+    return _rewrite(path, [Fernet.generate_key(), *path.read_bytes().split()])
+
+
+def drop_old_keys(path: Path) -> Seal:
+    """Keep the newest key alone; what older ones sealed is lost. Raises StoreError."""
+    Seal.load(path)
+    return _rewrite(path, path.read_bytes().split()[:1])
+
+
+def _rewrite(path: Path, keys: list[bytes]) -> Seal:
+    try:
+        _draft(path, keys).replace(path)
+    except OSError as error:
+        raise StoreError(f"The key file {path} cannot be written: {error}.") from error
+    return Seal.load(path)
+
+
+def _draft(path: Path, keys: list[bytes]) -> Path:
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(Fernet.generate_key() + b"\n")
+        file.write(b"".join(key + b"\n" for key in keys))
         file.flush()
         os.fsync(file.fileno())
+    return draft
+
+
+def _create(path: Path) -> None:
+    # Written aside and linked into place, so that two first starts at once agree on one key.
+    draft = _draft(path, [Fernet.generate_key()])
     try:
         os.link(draft, path)
     except FileExistsError:
