@@ -40,7 +40,7 @@ from generator.produce.provenance import comment, compact, provenance
 from generator.produce.remedy import remedy
 from generator.produce.signing import SIGNED, sign
 from generator.produce.tags import Tags
-from generator.render.render import SAMPLE_RATE, render
+from generator.render.render import SAMPLE_RATE, notices, render
 from generator.score import Score
 
 SCORE = "score.json"
@@ -180,7 +180,8 @@ def publish(
             track_id, working, dict(files), brief, chosen.attributes, chosen.score.title, made.measured.to_dict(),
             clock.timings_s, chosen.take, chosen.takes,
         )  # fmt: skip
-        _write_json(working / REPORT, _report(track, style, chosen.card) | dict(chosen.report))
+        said = {"notices": notices(chosen.score, soundfont)}
+        _write_json(working / REPORT, _report(track, style, chosen.card) | said | dict(chosen.report))
         clock.tell("check", 1.0)
         return _move(track, working, out_dir)
     except OSError as error:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from generator import blocks
 from generator.errors import EncodeError
 from generator.produce.ffmpeg import find_ffmpeg
 from generator.produce.files import whole_file
@@ -62,6 +63,7 @@ def encode_flac(audio: Tensor, path: Path) -> None:
 
     Raises EncodeError as `encode_mp3` does.
     """
+    blocks.sound(audio, f"The sound for {path.name}")
     command = [find_ffmpeg(), "-v", "error", "-nostdin", "-y", "-f", "s32le", "-ar", str(SAMPLE_RATE), "-ac", "2"]
     command += ["-i", "-", "-sample_fmt", "s32", "-bits_per_raw_sample", "24", "-threads", "1", *_BIT_EXACT]
     with whole_file(path) as place, tempfile.TemporaryFile() as said:
@@ -107,8 +109,9 @@ def decode(path: Path) -> tuple[Tensor, int]:
 def export(audio: Tensor, path: Path, kind: str, **options: object) -> None:
     """Through pydub's `export` with its options, at 32 bits: 16 would cost 48 dB of precision.
 
-    Raises EncodeError; nothing half-written stays.
+    Raises EncodeError, and SoundError for samples that are no numbers; nothing half-written stays.
     """
+    blocks.sound(audio, f"The sound for {path.name}")
     AudioSegment.converter = find_ffmpeg()
     segment = AudioSegment(data=b"".join(_pcm(audio)), sample_width=4, frame_rate=SAMPLE_RATE, channels=2)
     with whole_file(path) as place:

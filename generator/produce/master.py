@@ -31,8 +31,9 @@ _POWER_STEPS_PER_S = 900  # 49 samples: a limiter's gain hardly moves within
 def master(bus: Tensor, settings: Master) -> Tensor:
     """Finish a mix [2, n] so that it has the target loudness and room under the ceiling once it is an MP3.
 
-    Silence comes back unchanged.
+    Silence comes back unchanged. Raises SoundError for samples that are no numbers: they would measure as silence.
     """
+    blocks.sound(bus, "The mix")
     if integrated_lufs(bus, SAMPLE_RATE) <= SILENCE_LUFS:
         return bus
     sound = _balance(bus, settings.tilt_db)

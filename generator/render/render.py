@@ -15,17 +15,20 @@ from generator.errors import SoundError
 from generator.render.instruments import INSTRUMENTS, Instrument
 from generator.render.sampler import play
 from generator.render.sf2 import SoundFont, open_soundfont
-from generator.render.timing import SAMPLE_RATE, TAIL_S, Event, events, total_samples
+from generator.render.timing import MOST_VOICES, SAMPLE_RATE, TAIL_S, Event, events, left_out, total_samples
 from generator.render.voices import perform
 from generator.score import Part, Score
 
-__all__ = ["SAMPLE_RATE", "TAIL_S", "render"]
+__all__ = ["SAMPLE_RATE", "TAIL_S", "notices", "render"]
+
+_KITS = 128
+_FAMILY = 8  # General MIDI has its programs in families of eight
 
 
 def render(score: Score, soundfont: Path | None, *, seed: int, device: torch.device) -> dict[str, Tensor]:
     """Stems by part name: float32 [2, n] at 44.1 kHz, all n = score length + tail, the same for the same seed.
 
-    Without a soundfont (or without the preset in it) the synthesiser voices play.
+    Without a soundfont (or with none that has a preset near enough) the synthesiser voices play.
     Raises SoundError for an unreadable soundfont or an instrument that is not in the catalogue.
     """
     font = open_soundfont(soundfont) if soundfont is not None else None
@@ -37,6 +40,43 @@ def render(score: Score, soundfont: Path | None, *, seed: int, device: torch.dev
         return blocks.sound(made, f"The {instrument.label.lower()} of “{part.name}”")
 
     return dict(zip((part.name for part in score.parts), hands.each(stem, score.parts, device), strict=True))
+
+
+def notices(score: Score, soundfont: Path | None) -> list[str]:
+    """Sentences on what `render` plays otherwise than the score asks: other presets, notes left out."""
+    font = open_soundfont(soundfont) if soundfont is not None else None
+    said = []
+    for part in score.parts:
+        instrument = _instrument(part.instrument)
+        if font is not None and instrument.program is not None:
+            found = _preset(font, instrument)
+            if found is None:
+                said.append(
+                    f"The soundfont has no {instrument.label.lower()}; a synthesised voice plays “{part.name}”."
+                )
+            elif found != (instrument.bank, instrument.program):
+                said.append(
+                    f"The soundfont has no {instrument.label.lower()}; its preset {found[1]} in bank {found[0]} plays "
+                    f"“{part.name}”."
+                )
+        if missing := left_out(score, part):
+            said.append(f"“{part.name}” plays {MOST_VOICES} notes at once at most; {missing} were left out.")
+    return said
+
+
+def _preset(font: SoundFont, instrument: Instrument) -> tuple[int, int] | None:
+    """Bank and program that play an instrument: its own, else the program in another bank, else the nearest program of
+    its family. A kit is only replaced by a kit."""
+    if instrument.program is None:
+        return None
+    bank, program = instrument.bank, instrument.program
+    near = [
+        found
+        for found in font.presets
+        if (found[0] == bank if instrument.kit else found[0] != _KITS and found[1] // _FAMILY == program // _FAMILY)
+    ]
+    near.sort(key=lambda found: (abs(found[1] - program), found[0] != bank, found))
+    return next((found for found in near if font.zones(*found)), None)
 
 
 def _instrument(name: str) -> Instrument:
@@ -54,6 +94,7 @@ def _stem(
     seed: int,
     device: torch.device,
 ) -> Tensor:
-    if font is not None and instrument.program is not None and font.zones(instrument.bank, instrument.program):
-        return play(font, instrument.bank, instrument.program, played, total, kit=instrument.kit, device=device)
+    found = _preset(font, instrument) if font is not None else None
+    if font is not None and found is not None:
+        return play(font, *found, played, total, kit=instrument.kit, device=device)
     return perform(instrument.voice, played, total, stream=f"{part}/{instrument.name}", seed=seed, device=device)

@@ -6,8 +6,9 @@ fit is a SoundError, and samples stay on disk until a zone is used. Knows nothin
 
 from __future__ import annotations
 
+import itertools
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +24,12 @@ Records = NDArray[Any]
 
 MAX_ZONES = 20_000
 """More zones in one preset than any real file has; a guard against crafted ones."""
+MAX_TABLE_BYTES = 1 << 25
+"""Of one table of records; those of fonts of a gigabyte have a few megabytes. Only these tables are held in memory."""
+MAX_CHUNKS = 1000
+"""In one list; the specification knows some thirty."""
+MAX_SAMPLES = 1 << 24
+"""Of one sample: six minutes, more than any note of an instrument."""
 
 _RECORDS = {
     "phdr": np.dtype([("name", "S20"), ("preset", "<u2"), ("bank", "<u2"), ("bag", "<u2"), ("rest", "V12")]),
@@ -132,6 +139,11 @@ class SoundFont:
             raise SoundError(f"The soundfont {self._path.name} has changed while it was played.")
         return read
 
+    @property
+    def presets(self) -> Collection[tuple[int, int]]:
+        """(bank, program) of every preset."""
+        return self._presets.keys()
+
     def zones(self, bank: int, program: int) -> tuple[Zone, ...]:
         """Every zone of a preset; empty when the file has no such preset. Raises SoundError."""
         wanted = (bank, program)
@@ -221,6 +233,8 @@ class SoundFont:
         start, end, loop_start, loop_end = _points(header, amounts, self._length)
         if end - start < 2:
             return None
+        if end - start > MAX_SAMPLES:
+            raise SoundError("The soundfont is damaged: a sample is longer than any instrument sounds.")
         # 0 plays once, 1 loops, 3 loops until the note ends; anything else plays once (specification 8.1.2, 54).
         if amounts["sample_mode"] not in {1, 3} or loop_end - loop_start < 2:
             amounts["sample_mode"] = 0
@@ -287,6 +301,8 @@ def _read(view: mmap.mmap) -> tuple[int, int, dict[str, Records]]:
                 pool = inner_at, inner_size
             elif key in _RECORDS:
                 kind = _RECORDS[key]
+                if inner_size > MAX_TABLE_BYTES:
+                    raise SoundError("The soundfont is damaged: one of its tables is larger than any real one.")
                 records[key] = np.frombuffer(
                     view[inner_at : inner_at + inner_size // kind.itemsize * kind.itemsize], kind
                 )
@@ -301,7 +317,11 @@ def _read(view: mmap.mmap) -> tuple[int, int, dict[str, Records]]:
 
 def _chunks(view: mmap.mmap, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """(name, first byte, size) of the RIFF chunks between two offsets."""
-    while at + 8 <= end:
+    for number in itertools.count():
+        if at + 8 > end:
+            return
+        if number == MAX_CHUNKS:
+            raise SoundError("The soundfont is damaged: it has too many pieces.")
         size = int.from_bytes(view[at + 4 : at + 8], "little")
         if at + 8 + size > end:
             raise SoundError("The soundfont is cut short.")

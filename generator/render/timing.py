@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import heapq
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.errors import SoundError
 from generator.score import PPQ, Part, Score
 
 SAMPLE_RATE = 44100
 TAIL_S = 1.25
 """Seconds after the last bar in which releases and the room ring out; fixed, so that a plan knows its length."""
+MOST_VOICES = 64
+"""Notes of one part that sound at once; what comes on top is left out."""
+_SHORTEST_VOICE = SAMPLE_RATE // 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +33,40 @@ class Event:
 
 def total_samples(score: Score) -> int:
     """Length of every stem of a score: its bars and the tail. A piece that stops a beat or more before its last bar is
-    over ends there, so that nobody waits for silence."""
+    over ends there, so that nobody waits for silence. Raises SoundError for a tempo that is none."""
+    if not all(math.isfinite(change.bpm) and change.bpm > 0 for change in score.tempos):
+        raise SoundError("The score has a tempo that is no number above 0.")
     last = max((note.end + note.micro for part in score.parts for note in part.notes), default=score.end_tick)
     end = score.end_tick if score.end_tick - last < PPQ else last
     return round((score.seconds_at(end) + TAIL_S) * SAMPLE_RATE)
 
 
 def events(score: Score, part: Part) -> tuple[Event, ...]:
-    """The part's notes in order of time, microtiming applied; nothing starts before 0 or lasts under 10 ms."""
+    """The part's notes in order of time, microtiming applied; nothing starts before 0 or lasts under 10 ms, and no
+    more than `MOST_VOICES` sound at once."""
+    return _within_voices(_events(score, part))
+
+
+def left_out(score: Score, part: Part) -> int:
+    """How many of the part's notes are not played because too many sound at once."""
+    return len(part.notes) - len(events(score, part))
+
+
+def _within_voices(played: Iterable[Event]) -> tuple[Event, ...]:
+    """Events in order of time, without those that begin while all voices sound. However short it is written, a note
+    takes its voice for 50 ms: strokes of drums ring longer than they are written."""
+    ends: list[int] = []
+    kept = []
+    for event in played:
+        while ends and ends[0] <= event.start:
+            heapq.heappop(ends)
+        if len(ends) < MOST_VOICES:
+            heapq.heappush(ends, event.start + max(event.length, _SHORTEST_VOICE))
+            kept.append(event)
+    return tuple(kept)
+
+
+def _events(score: Score, part: Part) -> tuple[Event, ...]:
     if not part.notes:
         return ()
     onsets = np.array([note.onset + note.micro for note in part.notes], dtype=np.float64)

@@ -25,6 +25,7 @@ _BEND_STEP = 16
 _OPEN_CENTS = 13400  # 19 kHz: a filter that nobody hears
 _SILENT = 10 ** (-90 / 20)
 _TRIM_STEP = 1024
+_MOST_READ = 1 << 25  # source samples of one note: half a minute, bent up by two octaves from four above; then silence
 _BATCH = {"cpu": 1 << 17}  # samples computed together; what lies in between has to fit the processor's cache
 _BATCH_ELSEWHERE = 1 << 23
 
@@ -88,7 +89,7 @@ def _batches(
 def _reach(zone: Zone, key: RowKey, length: int) -> int:
     """Source samples that a row reads at most; a bend of two octaves is the most that is followed."""
     bent = 4.0 if _bends(zone) else 1.0
-    return math.ceil(length * ratio(zone, key.pitch) * bent) + _GUARD
+    return min(math.ceil(length * ratio(zone, key.pitch) * bent) + _GUARD, _MOST_READ)
 
 
 class _Source:

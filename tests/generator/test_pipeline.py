@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,4 +141,16 @@ def test_without_ffmpeg_one_sentence_and_nothing_left(tmp_path, monkeypatch):
     monkeypatch.setattr(encode, "find_ffmpeg", none)
     with pytest.raises(encode.EncodeError, match="ffmpeg"):
         compose_track(brief("ambient", length_s=10.0), tmp_path / "t", track_id="t")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("at_bytes", [30_000, 250_000])
+def test_a_disk_that_fills_on_the_way_leaves_nothing(tmp_path, at_bytes):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (at_bytes, hard))
+    try:
+        with pytest.raises(GeneratorError, match=r"cannot be written|could not write|failed"):
+            compose_track(brief("ambient", length_s=16.0), tmp_path / "t", track_id="t")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(tmp_path.iterdir())

@@ -14,10 +14,10 @@ import pytest
 import torch
 from PIL import Image
 
-from generator.errors import EncodeError
+from generator.errors import EncodeError, SoundError
 from generator.measure.loudness import integrated_lufs, true_peak_dbtp
 from generator.produce.deliver import deliver_as
-from generator.produce.encode import decode, encode_mp3
+from generator.produce.encode import decode, encode_flac, encode_mp3
 from generator.produce.ffmpeg import find_ffmpeg
 from generator.produce.fit import choices, fit
 from generator.produce.formats import FORMATS, encode_as
@@ -173,3 +173,21 @@ def test_a_disk_that_fills_leaves_no_smaller_copy(long_mp3):
     with full_disk(50_000), pytest.raises(EncodeError):
         fit(long_mp3, 40.0, 400_000)
     assert sorted(long_mp3.parent.iterdir()) == before
+
+
+def test_a_disk_that_fills_under_a_stem_leaves_nothing(tmp_path):
+    with full_disk(200_000), pytest.raises(EncodeError, match=r"bass\.flac"):
+        encode_flac(music(40), tmp_path / "stems" / "bass.flac")
+    assert list((tmp_path / "stems").iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_samples_that_are_no_numbers_are_named_at_their_stage(tmp_path, wrong):
+    spoilt = music(2)
+    spoilt[1, 3000] = wrong
+    with pytest.raises(SoundError, match="The mix"):
+        master(spoilt, Master())
+    for write in (encode_flac, lambda audio, path: encode_as("mp3", audio, path, TAGS)):
+        with pytest.raises(SoundError, match=r"The sound for x\.any"):
+            write(spoilt, tmp_path / "x.any")
+    assert not list(tmp_path.iterdir())

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import struct
+import tracemalloc
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from generator.errors import SoundError
-from generator.render.render import render
+from generator.render import waves
+from generator.render.render import notices, render
 from generator.render.sampler import play
-from generator.render.sf2 import open_soundfont
-from generator.render.timing import SAMPLE_RATE, Event
+from generator.render.sf2 import MAX_SAMPLES, open_soundfont
+from generator.render.timing import MOST_VOICES, SAMPLE_RATE, TAIL_S, Event, events
+from generator.score import Note
 from tests.generator.making_audio import (
     ATTENUATION,
     CLASS,
@@ -187,3 +193,130 @@ def test_mangled_bytes_never_do_worse_than_a_sound_error(tmp_path, data):
     except SoundError:
         return
     assert bool(torch.isfinite(heard).all())
+
+
+def damaged(path, name, size):
+    """Say that a chunk of a font is `size` bytes long."""
+    data = bytearray(path.read_bytes())
+    at = data.index(name) + 4
+    data[at : at + 4] = struct.pack("<I", size)
+    path.write_bytes(bytes(data))
+    return path
+
+
+@pytest.mark.parametrize("name", [b"LIST", b"smpl", b"igen", b"shdr"])
+@pytest.mark.parametrize("size", [2**31, 2**32 - 1])
+def test_sizes_beyond_the_file_are_refused(tmp_path, name, size):
+    with pytest.raises(SoundError, match="cut short"):
+        open_soundfont(damaged(looped(tmp_path), name, size))
+
+
+def huge(path, name, size):
+    """A font whose chunk `name` really is that large: a file with a hole in it."""
+    with path.open("wb") as file:
+        list_size = 4 + 8 + size
+        file.write(b"RIFF" + struct.pack("<I", 12 + list_size) + b"sfbk" + b"LIST" + struct.pack("<I", list_size))
+        file.write(b"pdta" + name + struct.pack("<I", size))
+        file.truncate(file.tell() + size)
+    return path
+
+
+def test_a_huge_table_is_refused_before_it_is_read(tmp_path):
+    font = huge(tmp_path / "huge.sf2", b"igen", 2**31)
+    tracemalloc.start()
+    with pytest.raises(SoundError, match="larger than any real one"):
+        open_soundfont(font)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2**20
+
+
+def test_a_list_of_endless_pieces_is_refused(tmp_path):
+    font = huge(tmp_path / "many.sf2", b"none", 0)
+    with font.open("r+b") as file:
+        file.seek(16)
+        file.write(struct.pack("<I", 2**24))
+        file.truncate(2**24 + 100)
+    with pytest.raises(SoundError, match="too many pieces"):
+        open_soundfont(font)
+
+
+def test_a_sample_of_hours_is_refused(tmp_path):
+    font = looped(tmp_path)
+    data = font.read_bytes()
+    at = data.index(b"smpl")
+    hole = MAX_SAMPLES * 2 + 4096
+    grown = tmp_path / "hours.sf2"
+    with grown.open("wb") as file:  # the pool grows by a hole, the sample to all of it
+        file.write(data[: at - 8] + struct.pack("<I", 4 + 8 + hole) + data[at - 4 : at + 4] + struct.pack("<I", hole))
+        file.seek(at + 8 + hole)
+        tables = bytearray(data[data.index(b"pdta") - 8 :])
+        header = tables.index(b"shdr") + 8 + 20
+        tables[header + 4 : header + 8] = struct.pack("<I", hole // 2)
+        file.write(bytes(tables))
+    with grown.open("r+b") as file:
+        file.seek(4)
+        file.write(struct.pack("<I", grown.stat().st_size - 8))
+    with pytest.raises(SoundError, match="longer than any instrument"):
+        sound(grown, (0, 1, 69, 100))
+
+
+def test_a_sample_that_lies_beyond_the_pool_is_not_played(tmp_path):
+    font = looped(tmp_path)
+    data = bytearray(font.read_bytes())
+    header = data.index(b"shdr") + 8 + 20
+    data[header : header + 8] = struct.pack("<II", 2**31, 2**32 - 1)
+    font.write_bytes(bytes(data))
+    assert open_soundfont(font).zones(0, 0) == ()
+    assert level_db(render(score({"chords": "grand_piano"}, bars=1), font, seed=1, device=CPU)["chords"]) > -60
+
+
+def test_a_note_far_above_its_sample_reads_a_bounded_stretch(tmp_path, monkeypatch):
+    monkeypatch.setattr(waves, "_MOST_READ", 10_000)
+    font = soundfont(tmp_path / "f.sf2", [(loop(), 100, 300, 69)], [{"gens": {MODE: 1}}])
+    heard = sound(font, (0, 2, 93, 100))  # two octaves up
+    first_silent = 10_000 // 4
+    assert level_db(heard[:, : first_silent - 100]) > -40
+    assert level_db(heard[:, first_silent + 500 :]) < -90
+
+
+def test_the_nearest_preset_of_the_family_plays_and_is_told(tmp_path):
+    font = soundfont(tmp_path / "f.sf2", [SINE_441], [{"gens": {MODE: 1}}], program=74)  # a recorder, for the flute
+    piece = score({"melody": "flute", "chords": "grand_piano"}, bars=2)
+    heard = render(piece, font, seed=1, device=CPU)
+    assert centroid_hz(heard["melody"]) > 0
+    assert not torch.equal(heard["melody"], render(piece, None, seed=1, device=CPU)["melody"])
+    said = notices(piece, font)
+    assert len(said) == 2
+    assert "preset 74 in bank 0 plays “melody”" in said[0]
+    assert "a synthesised voice plays “chords”" in said[1]
+    assert notices(piece, None) == []
+
+
+def test_a_storm_of_notes_is_held_to_the_voice_limit_and_told(tmp_path):
+    piece = score({"chords": "grand_piano"}, bars=2)
+    storm = (*(Note(0, 1920, 40 + number % 60, 60) for number in range(20_000)), Note(1920, 480, 60, 60))
+    stormy = replace(piece, parts=(replace(piece.parts[0], notes=storm),))
+    played = events(stormy, stormy.parts[0])
+    assert len(played) == MOST_VOICES + 1
+    assert played[-1].start > 0
+    assert notices(stormy, looped(tmp_path)) == [
+        f"“chords” plays {MOST_VOICES} notes at once at most; {20_000 - MOST_VOICES} were left out."
+    ]
+
+
+@pytest.mark.parametrize("font", [True, False])
+def test_notes_of_no_length_and_notes_beyond_the_end_do_no_harm(tmp_path, font):
+    piece = score({"chords": "grand_piano"}, bars=2)
+    odd = (Note(0, 0, 60, 90), Note(480, 0, 62, 0), Note(-50, 100, 64, 90), Note(40_000, 480, 67, 90))
+    oddly = replace(piece, parts=(replace(piece.parts[0], notes=odd),))
+    heard = render(oddly, looped(tmp_path) if font else None, seed=1, device=CPU)["chords"]
+    assert heard.shape[1] == round((piece.length_s + TAIL_S) * SAMPLE_RATE)
+    assert bool(torch.isfinite(heard).all())
+    assert level_db(heard[:, :4000]) > -70
+
+
+@pytest.mark.parametrize("bpm", [float("nan"), float("inf"), 0.0, -120.0])
+def test_a_tempo_that_is_none_is_named(bpm):
+    with pytest.raises(SoundError, match="tempo"):
+        render(score(bpm=bpm), None, seed=1, device=CPU)
