@@ -19,7 +19,7 @@ AI_NOTICE = "This music was composed and produced by an artificial intelligence 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """The IPTC's term for media made by a trained model."""
 
-_PACKAGES = ("tunesmith", "torch", "numpy", "scipy", "pydub", "pyloudnorm", "pillow")
+_PACKAGES = ("tunesmith", "torch", "numpy", "scipy", "pydub", "pillow")
 
 
 def compact(brief: Brief, weights_card: Mapping[str, Any], originality: Mapping[str, Any] | None) -> str:
