@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import AsyncExitStack
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from bot.errors import SettingsError, StoreError, UserError
 from bot.jobs.runner import Runner
 from bot.logs import logger
 from bot.settings import Settings
+from bot.web.watch import watching
 
 _RESTARTING = "I am restarting; please ask again in a minute."
 _log = logger(__name__)
@@ -40,10 +42,16 @@ async def _serve(settings: Settings) -> None:
         raise SettingsError("There is no DISCORD_TOKEN; put it into .env as README.md describes.")
     from bot.discord_front.session import FrontSession  # noqa: PLC0415 - the library takes a second to import
 
-    async with open_app(settings) as app, open_runner(app) as runner:
+    async with AsyncExitStack() as stack:
+        app = await stack.enter_async_context(open_app(settings))
+        runner = await stack.enter_async_context(open_runner(app))
         token = settings.discord_token.get_secret_value()
         async with FrontSession(app.store, app.queue, app.service, worker=worker_name()) as session:
             await session.login(token)
+            if settings.watch_port:
+                connected = session.front.is_ready
+                port = await stack.enter_async_context(watching(app.store, settings.watch_port, connected))
+                _log.info("watched", port=port)
             work = [asyncio.create_task(session.listen(), name="gateway")]
             if settings.refit_hours:
                 work.append(asyncio.create_task(_refit(app, settings.refit_hours * 3600), name="refit"))
