@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 from generator.brief import Key
 from generator.corpus.piece import GRID
+from generator.notation.beams import Beams, beams
 from generator.notation.cast import gm_program
 from generator.notation.page import TICKS, VALUES, Slice, bar_slices, goes_on, is_percussion, slices, written
 from generator.notation.symbols import NO_CHORD, chord_marks, describe_part, describe_section, read_symbol, spelled
@@ -93,11 +94,12 @@ def _write_part(root: ET.Element, score: Score, part: Part, identity: str, *, le
             _write_attributes(measure, score, part, low=low)
         if lead:
             _write_sections(measure, score, bar)
-        for piece in bar_slices(whole, bar, steps):
+        pieces = bar_slices(whole, bar, steps)
+        for piece, beam in zip(pieces, beams(pieces, bar * steps, score.meter), strict=True):
             if lead:
                 _write_tempos(measure, score, piece)
                 _write_harmony(measure, score, piece)
-            _write_chord(measure, score.key, part, piece, syllables, identity)
+            _write_chord(measure, score.key, part, piece, syllables, identity, beam)
 
 
 def _write_attributes(measure: ET.Element, score: Score, part: Part, *, low: bool) -> None:
@@ -160,7 +162,7 @@ def _write_harmony(measure: ET.Element, score: Score, piece: Slice) -> None:
 
 
 def _write_degree(harmony: ET.Element, quality: str) -> None:
-    degree = ET.SubElement(harmony, "degree")
+    degree = ET.SubElement(harmony, "degree", {"print-object": "no"})  # the kind's text says it
     ET.SubElement(degree, "degree-value").text = "9" if quality == "add9" else "7"
     ET.SubElement(degree, "degree-alter").text = "0" if quality == "add9" else "-1"
     ET.SubElement(degree, "degree-type").text = "add"
@@ -187,9 +189,15 @@ def _syllabic(part: Part) -> dict[int, tuple[str, str]]:
 
 
 def _write_chord(
-    measure: ET.Element, key: Key, part: Part, piece: Slice, syllables: dict[int, tuple[str, str]], identity: str
+    measure: ET.Element,
+    key: Key,
+    part: Part,
+    piece: Slice,
+    syllables: dict[int, tuple[str, str]],
+    identity: str,
+    beam: Beams,
 ) -> None:
-    """A rest, or a note for every pitch that sounds."""
+    """A rest, or a note for every pitch that sounds; the first of them carries the beams."""
     if not piece.sounding:
         note = ET.SubElement(measure, "note")
         ET.SubElement(note, "rest")
@@ -202,6 +210,8 @@ def _write_chord(
         _write_pitch(note, key, part, pitch)
         ties = [tie for tie, present in (("stop", pitch in piece.tied), ("start", pitch in onward)) if present]
         _write_value(note, piece, ties, f"{identity}-I{pitch + 1}" if is_percussion(part) else "")
+        for number, state in enumerate(beam if not index else (), start=1):
+            ET.SubElement(note, "beam", number=str(number)).text = state
         if ties:
             notations = ET.SubElement(note, "notations")
             for tie in ties:

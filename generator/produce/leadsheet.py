@@ -12,16 +12,18 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import as_file, files
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
 from generator.errors import EncodeError
 from generator.notation.musicxml import write_musicxml
-from generator.score import Part, Score
+from generator.score import PPQ, Note, Part, Score
 
 WIDTH = 1600
 _SUNG = ("melody", "counter", "chords", "pad", "bass")
+_BREATH = PPQ
 _TITLE_HEIGHT, _MARGIN = 132, 80
 _PAPER, _INK, _SOFT = (255, 255, 255), (24, 22, 28), (110, 104, 112)
 # verovio sets accidentals of chord names and the metronome's note in its music font (at SMuFL's places); the text
@@ -31,12 +33,13 @@ _SYMBOLS = {
     "\uecb7": ".",
 }  # fmt: skip
 _IN_MUSIC_SIZE = re.compile(r'(<tspan[^>]* font-size=")([\d.]+)(px"[^>]*>[♭♮♯])')
-_TO_TEXT_SIZE = 0.62
+_TO_TEXT_SIZE = 0.44
 _PART_NAME = re.compile(r"<part-name>[^<]*</part-name>|<part-abbreviation>[^<]*</part-abbreviation>")
+_DEGREE = re.compile(r"<degree\b.*?</degree>", re.DOTALL)
 _OPTIONS = {
     "adjustPageHeight": True, "breaks": "auto", "footer": "none", "header": "none", "pageHeight": 60000,
     "pageWidth": 2100, "pageMarginLeft": 105, "pageMarginRight": 105, "pageMarginTop": 40, "pageMarginBottom": 60,
-    "scale": 40, "spacingSystem": 14, "svgViewBox": True, "lyricSize": 4.0, "spacingLinear": 0.3,
+    "scale": 40, "spacingSystem": 8, "svgViewBox": True, "lyricSize": 4.0, "spacingLinear": 0.3,
     "spacingNonLinear": 0.55, "smuflTextFont": "none",
 }  # fmt: skip
 
@@ -54,7 +57,20 @@ def draw_leadsheet(score: Score) -> Image.Image:
 def _lead(parts: Sequence[Part]) -> tuple[Part, ...]:
     """The part that carries the tune; where nobody does, the next that has pitches."""
     leading = sorted((part for part in parts if part.role in _SUNG), key=lambda part: _SUNG.index(part.role))
-    return tuple(leading[:1])
+    return tuple(replace(part, notes=_unbroken(part.notes)) for part in leading[:1])
+
+
+def _unbroken(notes: Sequence[Note]) -> tuple[Note, ...]:
+    """Notes that last until the next where less than `_BREATH` is between them: a sheet shows the rhythm, and how short
+    a note is touched is the singer's."""
+    onsets = sorted({note.onset for note in notes})
+    following = dict(pairwise(onsets))
+    return tuple(
+        replace(note, duration=following[note.onset] - note.onset)
+        if 0 < following.get(note.onset, note.end) - note.end < _BREATH
+        else note
+        for note in notes
+    )
 
 
 def _svg(score: Score) -> str:
@@ -68,8 +84,9 @@ def _svg(score: Score) -> str:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "lead.musicxml"
         write_musicxml(score, page)
-        # A sheet of one part needs no name before its staff.
-        if not toolkit.loadData(_PART_NAME.sub("<part-name/>", page.read_text(encoding="utf-8"), count=1)):
+        # A sheet of one part needs no name before its staff, and verovio would set "add9" twice.
+        music = _PART_NAME.sub("<part-name/>", page.read_text(encoding="utf-8"), count=1)
+        if not toolkit.loadData(_DEGREE.sub("", music)):
             raise EncodeError("The lead sheet could not be engraved.")
     svg = str(toolkit.renderToSVG(1))
     for private, public in _SYMBOLS.items():

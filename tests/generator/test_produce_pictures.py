@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -14,8 +15,12 @@ from PIL import Image
 
 from generator.brief import STYLES
 from generator.errors import EncodeError
-from generator.produce.leadsheet import _svg
+from generator.notation.beams import beams
+from generator.notation.musicxml import write_musicxml
+from generator.notation.page import Slice
+from generator.produce.leadsheet import _lead, _svg
 from generator.produce.pictures import cover, leadsheet, piano_roll, waveform
+from generator.score import Meter, Note
 from tests.generator.making_audio import brief, score
 
 PIECE = score(bars=8)
@@ -109,6 +114,12 @@ def test_flats_of_chord_names_are_no_empty_boxes():
     assert not [letter for letter in shown if 0xE000 <= ord(letter) <= 0xF8FF], "no font of text has these"
 
 
+def test_the_kind_of_a_chord_is_written_once():
+    piece = score(bars=2)
+    svg = _svg(replace(piece, chords=(replace(piece.chords[0], quality="add9"),)))
+    assert svg.count("add9") == 1
+
+
 def test_drawing_is_loaded_only_when_a_sheet_is_drawn():
     command = "import sys, generator.publish; print({'verovio', 'resvg_py'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
@@ -134,3 +145,31 @@ def test_a_waveform_of_silence_is_a_line(tmp_path):
         waveform(audio, 8000, PIECE, tmp_path / "w.png")
         with Image.open(tmp_path / "w.png") as picture:
             assert picture.size == (1600, 400)
+
+
+def test_a_tune_played_short_is_written_without_rests_and_with_beams(tmp_path):
+    short = tuple(Note(at, 150, 72, 80) for at in range(0, 1920, 240))
+    piece = score({"melody": "flute"}, bars=2)
+    lead = _lead([replace(piece.parts[0], notes=short)])
+    assert [note.duration for note in lead[0].notes] == [240] * 7 + [150]
+    write_musicxml(replace(piece, parts=lead), tmp_path / "lead.musicxml")
+    notes = ET.parse(tmp_path / "lead.musicxml").getroot().findall("part/measure[@number='1']/note")
+    assert [note.findtext("beam[@number='1']") for note in notes[:8]] == ["begin", "end"] * 4
+
+
+@pytest.mark.parametrize(
+    ("meter", "lengths", "wanted"),
+    [
+        ("4/4", [6, 3, 3, 12], [("begin",), ("continue", "begin"), ("end", "end"), ()]),
+        ("4/4", [9, 3, 12], [("begin",), ("end", "backward hook"), ()]),
+        ("6/8", [6, 6, 6, 18], [("begin",), ("continue",), ("end",), ()]),
+        ("4/4", [6, 12, 6], [(), (), ()]),
+    ],
+)
+def test_notes_of_a_beat_hang_on_one_beam(meter, lengths, wanted):
+    starts = [sum(lengths[:index]) for index in range(len(lengths))]
+    pieces = [
+        Slice(48 + at, 48 + at + length, {60: Note(0, 1, 60)}, frozenset())
+        for at, length in zip(starts, lengths, strict=True)
+    ]
+    assert beams(pieces, 48, Meter.parse(meter)) == wanted
