@@ -1,7 +1,8 @@
 """The `musicgen` table: seconds of work for a second of music, ours beside MusicGen-small's architecture.
 
 The other model has its published sizes (text encoder, 24-layer decoder, codec at 32 kHz) and random weights: how long
-it computes does not depend on what it has learned. Both run on the processor, one after the other.
+it computes does not depend on what it has learned. Both run on the processor, one after the other. To be installed for
+it: `pip install -e '.[peers]' -c constraints.txt`.
 """
 
 from __future__ import annotations
@@ -100,7 +101,9 @@ def _musicgen() -> Any:
     try:
         import transformers as hf  # noqa: PLC0415 -- an optional peer, for this table alone
     except ImportError as error:
-        raise GeneratorError("This table needs the optional peers: pip install -e '.[peers]'.") from error
+        raise GeneratorError(
+            "This table needs the optional peers: pip install -e '.[peers]' -c constraints.txt."
+        ) from error
     torch.manual_seed(SEED)
     words = hf.T5Config(d_model=768, d_kv=64, d_ff=3072, num_layers=12, num_heads=12)
     codec = hf.EncodecConfig(
