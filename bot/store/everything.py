@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, delete, or_, select, text, update
+from sqlalchemy import Select, delete, select, text, update
 
 from bot.store.database import Database, Transaction
 from bot.store.tables import exclusions, facts, jobs, listeners, messages, metadata, tracks
@@ -26,7 +26,7 @@ class Everything:
         }
         mine = select(jobs.c.id).where(jobs.c.listener_id == listener_id)
         own["messages"] = select(messages).where(messages.c.job_id.in_(mine))
-        own["facts"] = select(facts).where(facts.c.name.like(f"% of {listener_id}"))
+        own["facts"] = select(facts).where(facts.c.name.endswith(f" of {listener_id}", autoescape=True))
         async with self._database.read() as tx:
             return {name: await _rows(tx, statement) for name, statement in own.items()}
 
@@ -38,7 +38,7 @@ class Everything:
             await self._unmention(tx, listener_id)
             gone = [piece.id for piece in pieces]
             await tx.execute(delete(exclusions).where(exclusions.c.kind == "track", exclusions.c.value.in_(gone)))
-            await tx.execute(delete(facts).where(facts.c.name.like(f"% of {listener_id}")))
+            await tx.execute(delete(facts).where(facts.c.name.endswith(f" of {listener_id}", autoescape=True)))
             await tx.execute(delete(listeners).where(listeners.c.id == listener_id))
         await self._settle()
         return [piece.dir for piece in pieces]
@@ -46,10 +46,8 @@ class Everything:
     @staticmethod
     async def _unmention(tx: Transaction, listener_id: str) -> None:
         """Requests of others for a piece for both; what was said of the listener in them goes."""
-        quoted = f'%"{listener_id}"%'
-        asked = select(jobs.c.id, jobs.c.request, jobs.c.proposal).where(
-            jobs.c.listener_id != listener_id, or_(jobs.c.request["blend_with"].as_string().like(quoted))
-        )
+        named = jobs.c.request["blend_with"].as_string().contains(f'"{listener_id}"', autoescape=True)
+        asked = select(jobs.c.id, jobs.c.request, jobs.c.proposal).where(jobs.c.listener_id != listener_id, named)
         for row in (await tx.execute(asked)).all():
             others = [name for name in row.request.get("blend_with", ()) if name != listener_id]
             proposal = None if row.proposal is None else _without(row.proposal, listener_id)

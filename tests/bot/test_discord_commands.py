@@ -268,3 +268,11 @@ async def test_replies_and_commands_are_in_the_readers_language(bot: Running, fa
     assert "Anotado" in await told(fake, asked)
     asked = await fake.slash("mood show", locale="ja")
     assert "気分は設定されていません" in await told(fake, asked)
+
+
+async def test_who_waits_is_told_about_how_long(settings: Settings, fake: FakeDiscord) -> None:
+    async with running_bot(settings, fake) as bot:
+        await piece(bot, fake)
+    async with running_bot(settings, fake, composing=False):
+        asked = await fake.slash("compose", text="chill")
+        await fake.until(lambda: asked.message and "Ready in about" in asked.message.content)

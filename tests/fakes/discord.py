@@ -12,7 +12,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import unquote
 
@@ -22,122 +21,24 @@ import discord.http
 import yarl
 from aiohttp import web
 
-TOKEN = "loopback-token-0123456789abcdef"
-APP_ID = 900000000000000001
-BOT_ID = 900000000000000002
-GUILD_ID = 800000000000000001
-CHANNEL_ID = 700000000000000001
-DM_ID = 700000000000000009
-USER_ID = 600000000000000001
-_EPOCH_MS = 1420070400000
-JSON = dict[str, Any]
-
-
-class Snowflakes:
-    """Ids made now, in order, as Discord makes them."""
-
-    def __init__(self) -> None:
-        self._number = 0
-
-    def make(self, age_s: float = 0.0) -> str:
-        self._number += 1
-        return str((int((time.time() - age_s) * 1000) - _EPOCH_MS) << 22 | self._number)
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file given with a command."""
-
-    name: str
-    content: bytes
-    kind: str | None = None
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody named in a command."""
-
-    id: int
-
-
-@dataclass
-class Message:
-    id: str
-    channel_id: str
-    author: JSON
-    content: str = ""
-    embeds: list[JSON] = field(default_factory=list)
-    attachments: list[JSON] = field(default_factory=list)
-    files: dict[str, bytes] = field(default_factory=dict)
-    reactions: dict[str, list[str]] = field(default_factory=dict)
-    nonce: str | None = None
-    flags: int = 0
-    components: list[JSON] = field(default_factory=list)
-    edits: list[tuple[float, JSON]] = field(default_factory=list)
-
-    def payload(self) -> JSON:
-        return {
-            "id": self.id,
-            "channel_id": self.channel_id,
-            "author": self.author,
-            "content": self.content,
-            "embeds": self.embeds,
-            "attachments": self.attachments,
-            "components": self.components,
-            "reactions": [
-                {
-                    "emoji": {"id": None, "name": emoji},
-                    "count": len(users),
-                    "count_details": {"burst": 0, "normal": len(users)},
-                    "me": str(BOT_ID) in users,
-                    "me_burst": False,
-                    "burst_colors": [],
-                }
-                for emoji, users in self.reactions.items()
-            ],
-            "timestamp": "2026-01-01T00:00:00+00:00",
-            "edited_timestamp": None,
-            "tts": False,
-            "mention_everyone": False,
-            "mentions": [],
-            "mention_roles": [],
-            "pinned": False,
-            "type": 0,
-            "flags": self.flags,
-        }
-
-
-@dataclass
-class Asked:
-    """One interaction as a test sees it."""
-
-    id: str
-    token: str
-    payload: JSON
-    sent_at: float
-    acks: list[JSON] = field(default_factory=list)
-    acked_at: float | None = None
-    message: Message | None = None
-    source: Message | None = None
-    followups: list[Message] = field(default_factory=list)
-    expired: bool = False
-
-    @property
-    def ack_s(self) -> float:
-        assert self.acked_at is not None
-        return self.acked_at - self.sent_at
-
-
-@dataclass
-class Fault:
-    """The next `times` requests whose "METHOD path" matches get this answer, before (or after) they take effect."""
-
-    pattern: str
-    status: int
-    body: JSON
-    times: int = 1
-    headers: dict[str, str] = field(default_factory=dict)
-    after: bool = False
+from tests.fakes import discord_objects as objects
+from tests.fakes.discord_objects import (
+    APP_ID,
+    BOT_ID,
+    CHANNEL_ID,
+    DM_ID,
+    GUILD_ID,
+    JSON,
+    TOKEN,
+    USER_ID,
+    Asked,
+    Fault,
+    Message,
+    Person,
+    Snowflakes,
+    Upload,
+    mp3_of,
+)
 
 
 class FakeDiscord:
@@ -145,7 +46,7 @@ class FakeDiscord:
 
     def __init__(self) -> None:
         self.ids = Snowflakes()
-        self.bot: JSON = _user(BOT_ID, "tunesmith", bot=True)
+        self.bot: JSON = objects.user(BOT_ID, "tunesmith", bot=True)
         self.commands: list[JSON] = []
         self.syncs = 0
         self.messages: dict[str, Message] = {}
@@ -215,9 +116,9 @@ class FakeDiscord:
             resolved["attachments"][identity] = {"id": identity, **self._hosted(value.name, value.content, value.kind)}
             return {"name": key, "type": 11, "value": identity}
         if isinstance(value, Person):
-            resolved["users"][str(value.id)] = _user(value.id, f"user{value.id % 100}")
+            resolved["users"][str(value.id)] = objects.user(value.id, f"user{value.id % 100}")
             return {"name": key, "type": 6, "value": str(value.id)}
-        return {"name": key, "type": _option_type(value), "value": value}
+        return {"name": key, "type": objects.option_type(value), "value": value}
 
     def _hosted(self, name: str, content: bytes, kind: str | None = None) -> JSON:
         key = self.ids.make()
@@ -277,12 +178,14 @@ class FakeDiscord:
         if str(user) not in users:
             users.append(str(user))
         if not silent:
-            await self.dispatch("MESSAGE_REACTION_ADD", _reaction(message, emoji, user) | _author(message))
+            await self.dispatch(
+                "MESSAGE_REACTION_ADD", objects.reaction(message, emoji, user) | objects.author(message)
+            )
 
     async def unreact(self, message: Message, emoji: str, user: int = USER_ID, *, silent: bool = False) -> None:
         message.reactions[emoji].remove(str(user))
         if not silent:
-            await self.dispatch("MESSAGE_REACTION_REMOVE", _reaction(message, emoji, user))
+            await self.dispatch("MESSAGE_REACTION_REMOVE", objects.reaction(message, emoji, user))
 
     async def drop(self, shard: int = 0) -> None:
         """The connection breaks without a goodbye."""
@@ -360,7 +263,7 @@ class FakeDiscord:
             shard,
         )
         if mine:
-            await self.dispatch("GUILD_CREATE", _guild(), shard)
+            await self.dispatch("GUILD_CREATE", objects.guild(), shard)
         self.welcomes += 1
 
     async def _interact(
@@ -381,7 +284,7 @@ class FakeDiscord:
             "context": 0,
             "app_permissions": "277025770560",
         }
-        person = _user(user, "ada")
+        person = objects.user(user, "ada")
         if place == "dm":
             payload |= {
                 "user": person,
@@ -394,9 +297,9 @@ class FakeDiscord:
             payload |= {
                 "guild_id": str(GUILD_ID),
                 "guild": {"id": str(GUILD_ID), "features": [], "locale": "en-US"},
-                "channel": _channel(),
+                "channel": objects.channel(),
                 "channel_id": str(CHANNEL_ID),
-                "member": _member(person),
+                "member": objects.member(person),
             }
         if place == "foreign":
             payload["authorizing_integration_owners"] = {"1": str(user)}
@@ -411,7 +314,7 @@ class FakeDiscord:
 
     async def _rest(self, request: web.Request) -> web.Response:
         path = unquote(request.path.removeprefix("/api/v10"))
-        body, files = await _body(request)
+        body, files = await objects.body_of(request)
         self.requests.append((request.method, path, body))
         self.authorizations.append((path, request.headers.get("Authorization")))
         fault = self._fault(f"{request.method} {path}")
@@ -440,7 +343,7 @@ class FakeDiscord:
     def _routes(self) -> Iterator[tuple[str, str, Callable[..., web.Response]]]:
         yield "GET", r"/users/@me", lambda *_: _answer(self.bot)
         yield "GET", r"/gateway/bot", lambda *_: _answer(self._shard_plan())
-        yield "GET", r"/oauth2/applications/@me", lambda *_: _answer(_application())
+        yield "GET", r"/oauth2/applications/@me", lambda *_: _answer(objects.application())
         yield "PUT", r"/applications/\d+/commands", self._sync
         yield "POST", r"/interactions/(\d+)/([^/]+)/callback", self._callback
         yield "GET", r"/webhooks/\d+/([^/]+)/messages/([^/]+)", self._get_original
@@ -461,7 +364,7 @@ class FakeDiscord:
     def _sync(self, _request: Any, body: Any, *_: Any) -> web.Response:
         self.commands = body
         self.syncs += 1
-        return _answer([_registered(command, number) for number, command in enumerate(body, start=1)])
+        return _answer([objects.registered(command, number) for number, command in enumerate(body, start=1)])
 
     def _callback(self, request: web.Request, body: Any, _files: Any, _id: str, token: str) -> web.Response:
         asked = self.asked[token]
@@ -583,15 +486,7 @@ class FakeDiscord:
 
     def _reaction_users(self, _r: Any, _b: Any, _f: Any, _channel: str, message: str, emoji: str) -> web.Response:
         users = self.messages[message].reactions.get(emoji, [])
-        return _answer([_user(int(user), "someone", bot=user == str(BOT_ID)) for user in users])
-
-
-def mp3_of(message: Message) -> bytes | None:
-    """The MP3, or the Ogg file in its stead, among a message's present attachments."""
-    for attachment in message.attachments:
-        if attachment["filename"].endswith((".mp3", ".ogg")):
-            return message.files[attachment["filename"]]
-    return None
+        return _answer([objects.user(int(user), "someone", bot=user == str(BOT_ID)) for user in users])
 
 
 def _answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
@@ -599,151 +494,3 @@ def _answer(body: Any, status: int = 200, headers: dict[str, str] | None = None)
     return web.Response(
         body=json.dumps(body).encode(), status=status, headers={"Content-Type": "application/json", **(headers or {})}
     )
-
-
-async def _body(request: web.Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:
-    if request.content_type == "multipart/form-data":
-        body: Any = None
-        files: dict[str, tuple[str, bytes]] = {}
-        reader = await request.multipart()
-        async for part in reader:
-            assert isinstance(part, aiohttp.BodyPartReader)
-            content = bytes(await part.read(decode=False))
-            if part.name == "payload_json":
-                body = json.loads(content)
-            else:
-                files[str(part.name)] = (str(part.filename), content)
-        return body, files
-    raw = await request.read()
-    return (json.loads(raw) if raw else None), {}
-
-
-def _option_type(value: Any) -> int:
-    return {str: 3, int: 4, bool: 5, float: 10}[type(value)]
-
-
-def _user(identity: int, name: str, *, bot: bool = False) -> JSON:
-    return {
-        "id": str(identity),
-        "username": name,
-        "global_name": None,
-        "discriminator": "0",
-        "avatar": None,
-        "bot": bot,
-    }
-
-
-def _member(user: JSON) -> JSON:
-    return {
-        "user": user,
-        "roles": [],
-        "joined_at": "2025-01-01T00:00:00+00:00",
-        "deaf": False,
-        "mute": False,
-        "flags": 0,
-        "permissions": "0",
-    }
-
-
-def _channel() -> JSON:
-    return {
-        "id": str(CHANNEL_ID),
-        "type": 0,
-        "name": "music",
-        "position": 0,
-        "permission_overwrites": [],
-        "guild_id": str(GUILD_ID),
-        "nsfw": False,
-        "parent_id": None,
-    }
-
-
-def _guild() -> JSON:
-    everyone = {
-        "id": str(GUILD_ID),
-        "name": "@everyone",
-        "permissions": "0",
-        "position": 0,
-        "color": 0,
-        "hoist": False,
-        "managed": False,
-        "mentionable": False,
-        "flags": 0,
-    }
-    return {
-        "id": str(GUILD_ID),
-        "name": "Guild",
-        "owner_id": str(USER_ID),
-        "roles": [everyone],
-        "emojis": [],
-        "stickers": [],
-        "features": [],
-        "channels": [_channel()],
-        "threads": [],
-        "members": [_member(_user(BOT_ID, "tunesmith", bot=True))],
-        "member_count": 2,
-        "voice_states": [],
-        "presences": [],
-        "stage_instances": [],
-        "guild_scheduled_events": [],
-        "soundboard_sounds": [],
-        "verification_level": 0,
-        "default_message_notifications": 0,
-        "explicit_content_filter": 0,
-        "mfa_level": 0,
-        "nsfw_level": 0,
-        "premium_tier": 0,
-        "preferred_locale": "en-US",
-        "system_channel_flags": 0,
-        "afk_timeout": 300,
-        "premium_progress_bar_enabled": False,
-        "large": False,
-        "unavailable": False,
-    }
-
-
-def _application() -> JSON:
-    return {
-        "id": str(APP_ID),
-        "name": "Tunesmith",
-        "icon": None,
-        "description": "",
-        "bot_public": True,
-        "bot_require_code_grant": False,
-        "verify_key": "0" * 64,
-        "flags": 0,
-        "owner": _user(USER_ID, "ada"),
-        "team": None,
-        "rpc_origins": [],
-    }
-
-
-def _registered(command: JSON, number: int) -> JSON:
-    return {
-        "id": str(number),
-        "application_id": str(APP_ID),
-        "version": "1",
-        "default_member_permissions": None,
-        "dm_permission": True,
-        "description": "",
-        **command,
-    }
-
-
-def _reaction(message: Message, emoji: str, user: int) -> JSON:
-    event: JSON = {
-        "user_id": str(user),
-        "channel_id": message.channel_id,
-        "message_id": message.id,
-        "emoji": {"id": None, "name": emoji},
-        "burst": False,
-        "type": 0,
-    }
-    if message.channel_id == str(CHANNEL_ID):
-        event["guild_id"] = str(GUILD_ID)
-        event["member"] = _member(_user(user, "someone", bot=user == BOT_ID))
-    return event
-
-
-def _author(message: Message) -> JSON:
-    return {"message_author_id": message.author["id"]}
