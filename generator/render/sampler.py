@@ -8,7 +8,7 @@ A drum kit ignores note ends: its sounds run out, or are choked by their exclusi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,7 +18,7 @@ from generator.errors import SoundError
 from generator.render import envelope
 from generator.render.sf2 import SoundFont, Zone
 from generator.render.timing import SAMPLE_RATE, Event
-from generator.render.waves import RowKey, ratio, rows, seconds
+from generator.render.waves import RowKey, oscillation, ratio, rows, seconds
 
 _BATCH_SAMPLES = 1 << 22  # a curve has a point for every 16 of them
 _CHOKE_S = 0.12
@@ -180,4 +180,11 @@ def _curves(zones: Sequence[Zone], batch: Sequence[_Hit], device: torch.device) 
     level = envelope.decibels(
         times, hold_s=delay + attack + hold, decay_s=decay, sustain_db=sustain, off_s=off, release_s=release
     )
-    return envelope.amplitude(level, times, delay, attack)
+    return envelope.amplitude(level + _tremolo_db(values, times), times, delay, attack)
+
+
+def _tremolo_db(values: Sequence[Mapping[str, int]], times: Tensor) -> Tensor:
+    """What the modulation oscillator adds to the level at `times` [T], in dB. -> [B, T], or [1, 1] where none does"""
+    if not any(own["mod_lfo_to_volume"] for own in values):
+        return times.new_zeros(1, 1)
+    return torch.stack([own["mod_lfo_to_volume"] / 10.0 * oscillation(own, "mod", times) for own in values])

@@ -178,12 +178,16 @@ def _pitch_cents(zone: Zone, times: Tensor) -> Tensor:
     own = zone.generators
     cents = own["mod_env_to_pitch"] * modulation(zone, times)
     for lfo in ("mod", "vib"):
-        depth, delay, rate = f"{lfo}_lfo_to_pitch", f"delay_{lfo}_lfo", f"freq_{lfo}_lfo"
-        if own[depth]:
-            hertz = min(8.176 * 2.0 ** (own[rate] / 1200.0), 100.0)
-            since = (times - seconds(own[delay])).clamp(min=0.0) * hertz
-            cents = cents + own[depth] * (2 * torch.abs(2 * ((since + 0.75) % 1.0) - 1) - 1)  # a triangle from 0 up
+        if depth := own[f"{lfo}_lfo_to_pitch"]:
+            cents = cents + depth * oscillation(own, lfo, times)
     return cents
+
+
+def oscillation(own: Mapping[str, int], lfo: str, times: Tensor) -> Tensor:
+    """The oscillator "mod" or "vib" of a zone at `times`: after its delay a triangle from 0 up, within -1 … 1."""
+    hertz = min(8.176 * 2.0 ** (own[f"freq_{lfo}_lfo"] / 1200.0), 100.0)
+    since = (times - seconds(own[f"delay_{lfo}_lfo"])).clamp(min=0.0) * hertz
+    return 2 * torch.abs(2 * ((since + 0.75) % 1.0) - 1) - 1
 
 
 def modulation(zone: Zone, times: Tensor) -> Tensor:

@@ -320,3 +320,37 @@ def test_notes_of_no_length_and_notes_beyond_the_end_do_no_harm(tmp_path, font):
 def test_a_tempo_that_is_none_is_named(bpm):
     with pytest.raises(SoundError, match="tempo"):
         render(score(bpm=bpm), None, seed=1, device=CPU)
+
+
+def test_the_modulation_oscillator_swells_the_level_in_its_rhythm(tmp_path):
+    tremolo = {13: 60, 22: -2400 - 35, 21: -12000}  # 6 dB either way, 2 Hz, at once
+    font = soundfont(tmp_path / "t.sf2", [SINE_441], [{"gens": {MODE: 1} | tremolo}])
+    plain, moved = sound(looped(tmp_path), (0, 2, 69, 100)), sound(font, (0, 2, 69, 100))
+    for at_s, wanted_db in ((0.125, 6.0), (0.25, 0.0), (0.375, -6.0), (0.625, 6.0)):
+        window = slice(int(at_s * SAMPLE_RATE) - 300, int(at_s * SAMPLE_RATE) + 300)
+        assert level_db(moved[:, window]) - level_db(plain[:, window]) == pytest.approx(wanted_db, abs=0.5)
+
+
+def test_the_vibrato_oscillator_bends_the_pitch_up_first(tmp_path):
+    vibrato = {6: 300, 24: -4800 - 35, 23: -12000}  # three semitones, 0.5 Hz
+    font = soundfont(tmp_path / "v.sf2", [SINE_441], [{"gens": {MODE: 1} | vibrato}])
+    heard = sound(font, (0, 2, 69, 100))
+    top, bottom = heard[:, 20050:24050], heard[:, 64150:68150]  # around 0.5 s and 1.5 s
+    assert centroid_hz(top) / centroid_hz(bottom) == pytest.approx(2 ** (5.6 / 12), rel=0.03)
+
+
+def test_the_modulation_envelope_bends_the_pitch_to_its_sustain(tmp_path):
+    bent = {7: 1200, 29: 0, 26: 0}  # an octave, reached in a second
+    font = soundfont(tmp_path / "e.sf2", [SINE_441], [{"gens": {MODE: 1} | bent}])
+    heard = sound(font, (0, 2, 69, 100))
+    assert abs(pitch_cents(heard[:, 50000:], 2 * BASE_HZ)) < 1
+    assert centroid_hz(heard[:, :8000]) < 1.2 * BASE_HZ
+
+
+def test_a_resonant_filter_lifts_its_own_frequency(tmp_path):
+    cutoff = 6900 - 32  # cents above 8.176 Hz: 440 Hz at key 69 is 6900
+    gens = {MODE: 1, FILTER_FC: cutoff}
+    flat = soundfont(tmp_path / "a.sf2", [SINE_441], [{"gens": gens}])
+    sharp = soundfont(tmp_path / "b.sf2", [SINE_441], [{"gens": gens | {9: 200}}])  # 20 dB, of which half is taken off
+    lifted = level_db(sound(sharp, (0, 1, 69, 127))) - level_db(sound(flat, (0, 1, 69, 127)))
+    assert lifted == pytest.approx(10.0, abs=1.5)
