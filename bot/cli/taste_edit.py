@@ -61,6 +61,7 @@ def add_taste_edit(taste: typer.Typer) -> None:
         _done(asdict(said), f"Noted: {groups}." if groups else "Nothing is kept of your age and country.", as_json)
 
     _add_whole(taste)
+    _add_shared(taste)
 
 
 def _add_whole(taste: typer.Typer) -> None:
@@ -104,6 +105,8 @@ def _add_whole(taste: typer.Typer) -> None:
         run(_ask(lambda tastes: tastes.signal(listener, track, kind)))
         _done({"track_id": track, "signal": kind}, "Noted.", as_json)
 
+
+def _add_shared(taste: typer.Typer) -> None:
     @taste.command()
     def refit(as_json: AsJson = False) -> None:
         """Learn anew what all listeners here have in common, from the ratings there are now."""
