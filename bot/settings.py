@@ -63,6 +63,9 @@ class Settings(BaseSettings):
         description="module:function that turns a track's folder and changes into a new track",
     )
     watch_port: int = Field(0, ge=0, le=65535, description="port of /health and /metrics on 127.0.0.1; 0 is off")
+    callback_port: int = Field(
+        0, ge=0, le=65535, description="port on 127.0.0.1 that SPOTIFY_REDIRECT_URI's proxy passes on to; 0 is off"
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug info warning error")
     log_json: bool = Field(False, description="one JSON object per log line")
     demographics: bool = Field(True, description="whether listeners may say their age band and country")

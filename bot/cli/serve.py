@@ -15,7 +15,9 @@ from bot.errors import SettingsError, StoreError, UserError
 from bot.jobs.runner import Runner
 from bot.logs import logger
 from bot.settings import Settings
-from bot.web.watch import watching
+from bot.web.callback import spotify_callback
+from bot.web.server import serving
+from bot.web.watch import watch
 
 _RESTARTING = "I am restarting; please ask again in a minute."
 _log = logger(__name__)
@@ -48,10 +50,13 @@ async def _serve(settings: Settings) -> None:
         token = settings.discord_token.get_secret_value()
         async with FrontSession(app.store, app.queue, app.service, worker=worker_name()) as session:
             await session.login(token)
-            if settings.watch_port:
-                connected = session.front.is_ready
-                port = await stack.enter_async_context(watching(app.store, settings.watch_port, connected))
-                _log.info("watched", port=port)
+            for port, routes in (
+                (settings.watch_port, watch(app.store, session.front.is_ready)),
+                (settings.callback_port, spotify_callback(settings.spotify_redirect_uri, app.service.finish_spotify)),
+            ):
+                if port:
+                    await stack.enter_async_context(serving(routes, port))
+                    _log.info("serving", port=port, paths=list(routes))
             work = [asyncio.create_task(session.listen(), name="gateway")]
             if settings.refit_hours:
                 work.append(asyncio.create_task(_refit(app, settings.refit_hours * 3600), name="refit"))

@@ -6,19 +6,17 @@ restart; nothing in them names a listener.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from bot.errors import BotError, StoreError
+from bot.errors import BotError
 from bot.store.figures import Figures, read_figures
 from bot.store.store import Store
+from bot.web.server import Handler
 
-Handler = Callable[[web.Request], Awaitable[web.Response]]
-LOOPBACK = "127.0.0.1"
 _HELP = {
     "listeners": "Listeners known",
     "tracks": "Finished pieces",
@@ -28,26 +26,9 @@ _HELP = {
 }
 
 
-@asynccontextmanager
-async def watching(store: Store, port: int, connected: Callable[[], bool]) -> AsyncIterator[int]:
-    """Serve on 127.0.0.1 while the context lasts; gives the port (0 asks for any). `connected` is the chat's state.
-
-    Raises StoreError when the port is taken.
-    """
-    app = web.Application()
-    app.router.add_get("/health", _health(store, connected))
-    app.router.add_get("/metrics", _metrics(store, connected))
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, LOOPBACK, port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise StoreError(f"Port {port} for /health and /metrics cannot be opened: {error.strerror}.") from error
-        yield int(runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
+def watch(store: Store, connected: Callable[[], bool]) -> dict[str, Handler]:
+    """The routes; `connected` is the chat's state."""
+    return {"/health": _health(store, connected), "/metrics": _metrics(store, connected)}
 
 
 def _health(store: Store, connected: Callable[[], bool]) -> Handler:

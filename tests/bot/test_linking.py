@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
+import aiohttp
 import pylast
 import pytest
 
@@ -20,6 +22,8 @@ from bot.cli.link import _link_spotify as _link_at_the_command_line
 from bot.errors import UserError
 from bot.linking import Services
 from bot.settings import Settings, load_settings
+from bot.web.callback import spotify_callback
+from bot.web.server import serving
 from personalization.sources import lastfm
 from tests.fakes.lastfm import KEY, FakeLastFm
 from tests.fakes.listenbrainz import TOKEN, FakeListenBrainz, listen
@@ -272,3 +276,23 @@ async def test_pasting_the_address_at_the_command_line(world, monkeypatch, capsy
     loop = asyncio.get_running_loop()
     assert await asyncio.to_thread(main, ["shelf", "--listener", "ada"]) == 0
     assert "https://open.spotify.com/track/Isobel" in capsys.readouterr().out
+
+
+async def test_spotify_sends_back_to_a_page_of_ours_where_there_is_a_domain(world):
+    service = world.app.service
+    redirect = world.app.settings.spotify_redirect_uri
+    asked = service.ask_spotify("ada")
+    came_back = urlsplit(world.spotify.consent(asked))
+    routes = spotify_callback(redirect, service.finish_spotify)
+    async with serving(routes, 0) as port, aiohttp.ClientSession() as http:
+        ours = f"http://127.0.0.1:{port}{urlsplit(redirect).path}"
+        async with http.get(f"{ours}?state=<b>nobody's</b>&code=x") as answer:
+            assert answer.status == 400
+            assert "no open attempt" in await answer.text()
+        async with http.get(f"{ours}?{came_back.query}") as answer:
+            text = await answer.text()
+            assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+            assert "Spotify is linked" in text
+        async with http.get(f"{ours}?{came_back.query}") as answer:
+            assert answer.status == 400, "an address is good for once"
+    assert [account.source for account in await service.accounts("ada")] == ["spotify"]

@@ -8,7 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.app import App
 from bot.errors import StoreError
-from bot.web.watch import watching
+from bot.web.server import serving
+from bot.web.watch import watch
 from tests.bot.making import finished, request
 
 
@@ -21,7 +22,7 @@ async def test_figures_are_those_of_the_store(app: App) -> None:
     job = await finished(app.queue, "ada")
     await app.service.rate("ada", job.id, 4)
     await app.queue.enqueue("bea", request("a secret wish"), 7)
-    async with watching(app.store, 0, lambda: True) as port:
+    async with serving(watch(app.store, lambda: True), 0) as port:
         status, text = await get(port, "/metrics")
     assert status == 200
     found = {
@@ -39,7 +40,7 @@ async def test_figures_are_those_of_the_store(app: App) -> None:
 
 async def test_health_says_what_is_wrong(app: App) -> None:
     state = {"chat": True}
-    async with watching(app.store, 0, lambda: state["chat"]) as port:
+    async with serving(watch(app.store, lambda: state["chat"]), 0) as port:
         assert (await get(port, "/health"))[0] == 200
         state["chat"] = False
         status, text = await get(port, "/health")
@@ -47,7 +48,7 @@ async def test_health_says_what_is_wrong(app: App) -> None:
 
 
 async def test_a_port_that_is_taken_is_told_in_a_sentence(app: App) -> None:
-    async with watching(app.store, 0, lambda: True) as port:
+    async with serving(watch(app.store, lambda: True), 0) as port:
         with pytest.raises(StoreError, match=f"Port {port}"):
-            async with watching(app.store, port, lambda: True):
+            async with serving({}, port):
                 pass
