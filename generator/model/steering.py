@@ -198,17 +198,23 @@ def _liking(manner: Manner, gauge: Gauge, state: State, mode: str) -> NDArray[np
         case "dur":
             liked[DUR0 : DUR0 + len(DURATIONS)] = _owed(manner.durations, gauge.durations)
         case _:
-            pitches = range(LOWEST, HIGHEST + 1)
             chord = _chord_at(state)
-            owed = np.zeros(len(pitches))
+            owed = liked[PITCH0 : PITCH0 + HIGHEST + 1 - LOWEST]
             if chord is not None:
-                owed += (
-                    _TONE_PULL * _owed(manner.tones, gauge.tones)[[tone_of(pitch, chord, mode) for pitch in pitches]]
-                )
+                owed += _TONE_PULL * _owed(manner.tones, gauge.tones)[_tones_of_pitches(chord, mode)]
             if state.last_pitch is not None:
-                owed += _owed(manner.moves, gauge.moves)[[move_of(pitch - state.last_pitch) for pitch in pitches]]
-            liked[PITCH0 : PITCH0 + len(pitches)] = owed
+                owed += _owed(manner.moves, gauge.moves)[_moves_to_pitches(state.last_pitch)]
     return manner.firmness * liked
+
+
+@cache
+def _tones_of_pitches(chord: tuple[int, str], mode: str) -> NDArray[np.intp]:
+    return np.array([tone_of(pitch, chord, mode) for pitch in range(LOWEST, HIGHEST + 1)])
+
+
+@cache
+def _moves_to_pitches(last: int) -> NDArray[np.intp]:
+    return np.array([move_of(pitch - last) for pitch in range(LOWEST, HIGHEST + 1)])
 
 
 def _owed(shares: tuple[float, ...], counts: tuple[int, ...]) -> NDArray[np.float64]:

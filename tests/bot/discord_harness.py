@@ -27,7 +27,7 @@ class Running:
 
     async def job_of(self, asked: Asked) -> Job:
         """The job of an interaction, as soon as its row is there."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while True:
                 async with self.app.store.database.read() as tx:
                     job_id = await self.app.store.messages.job_of_interaction(tx, asked.id)
@@ -45,7 +45,7 @@ class Running:
         return message
 
     async def state(self, job_id: str, *wanted: State) -> Job:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (job := await self.app.service.job(job_id)).state not in wanted:
                 await asyncio.sleep(0.02)
         return job

@@ -191,7 +191,7 @@ class FakeDiscord:
         """The connection breaks without a goodbye."""
         await self._sockets[shard].close(code=4000)
 
-    async def until(self, condition: Callable[[], Any], timeout_s: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], Any], timeout_s: float = 60.0) -> None:
         """Wait for something to become true of this Discord."""
         async with asyncio.timeout(timeout_s):
             while not condition():
