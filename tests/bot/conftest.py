@@ -1,4 +1,4 @@
-"""A home folder, a store and a service for each test; no test sees this machine's settings."""
+"""A home folder, a store, a service and a bot on a loopback Discord for the tests that ask; none sees this machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 
 from bot.app import App, open_app
 from bot.settings import PREFIX, Settings, load_settings
+from tests.bot.discord_harness import Running, running_bot
+from tests.fakes.discord import FakeDiscord
 
 COMPOSER = "tests.fakes.composer:compose_track"
 EDITOR = "tests.fakes.composer:edit_folder"
@@ -35,3 +37,16 @@ def settings(tmp_path: Path) -> Settings:
 async def app(settings: Settings) -> AsyncIterator[App]:
     async with open_app(settings) as opened:
         yield opened
+
+
+@pytest.fixture
+async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeDiscord]:
+    async with FakeDiscord() as discord:
+        discord.patch(monkeypatch)
+        yield discord
+
+
+@pytest.fixture
+async def bot(settings: Settings, fake: FakeDiscord) -> AsyncIterator[Running]:
+    async with running_bot(settings, fake) as running:
+        yield running

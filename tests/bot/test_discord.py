@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,19 +26,6 @@ from tests.fakes.discord import BOT_ID, DM_ID, TOKEN, USER_ID, FakeDiscord, Faul
 
 LISTENER = f"discord:{USER_ID}"
 PRIVILEGED = (1 << 1) | (1 << 8) | (1 << 15)
-
-
-@pytest.fixture
-async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeDiscord]:
-    async with FakeDiscord() as discord:
-        discord.patch(monkeypatch)
-        yield discord
-
-
-@pytest.fixture
-async def bot(settings: Settings, fake: FakeDiscord) -> AsyncIterator[Running]:
-    async with running_bot(settings, fake) as running:
-        yield running
 
 
 def decoded_s(mp3: bytes) -> float:

@@ -6,7 +6,6 @@ import asyncio
 import io
 import time
 import zipfile
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,19 +17,6 @@ from tests.bot.test_discord import LISTENER, until_stars
 from tests.fakes.discord import CHANNEL_ID, GUILD_ID, USER_ID, Asked, FakeDiscord, Fault, Message
 
 OTHER = USER_ID + 7
-
-
-@pytest.fixture
-async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeDiscord]:
-    async with FakeDiscord() as discord:
-        discord.patch(monkeypatch)
-        yield discord
-
-
-@pytest.fixture
-async def bot(settings: Settings, fake: FakeDiscord) -> AsyncIterator[Running]:
-    async with running_bot(settings, fake) as running:
-        yield running
 
 
 async def piece(bot: Running, fake: FakeDiscord, **options: Any) -> tuple[Message, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +21,6 @@ from tests.fakes.listenbrainz import FakeListenBrainz
 
 OTHER = USER_ID + 7
 SAMPLE = Path(__file__).parents[1] / "data" / "sample_history" / "Streaming_History_Audio_2025-2026_0.json"
-
-
-@pytest.fixture
-async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeDiscord]:
-    async with FakeDiscord() as discord:
-        discord.patch(monkeypatch)
-        yield discord
-
-
-@pytest.fixture
-async def bot(settings: Settings, fake: FakeDiscord) -> AsyncIterator[Running]:
-    async with running_bot(settings, fake) as running:
-        yield running
 
 
 async def shown(fake: FakeDiscord, asked: Asked) -> dict[str, object]:

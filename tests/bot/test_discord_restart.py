@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,13 +11,6 @@ from bot.settings import Settings
 from tests.bot.discord_harness import running_bot
 from tests.bot.test_discord import LISTENER, until_stars
 from tests.fakes.discord import USER_ID, FakeDiscord, Fault
-
-
-@pytest.fixture
-async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeDiscord]:
-    async with FakeDiscord() as discord:
-        discord.patch(monkeypatch)
-        yield discord
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from bot.settings import Settings
@@ -11,19 +9,6 @@ from tests.bot.discord_harness import Running, running_bot
 from tests.bot.test_discord import LISTENER, until_stars
 from tests.bot.test_discord_buttons import piece, told
 from tests.fakes.discord import GUILD_ID, FakeDiscord, Fault
-
-
-@pytest.fixture
-async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeDiscord]:
-    async with FakeDiscord() as discord:
-        discord.patch(monkeypatch)
-        yield discord
-
-
-@pytest.fixture
-async def bot(settings: Settings, fake: FakeDiscord) -> AsyncIterator[Running]:
-    async with running_bot(settings, fake) as running:
-        yield running
 
 
 async def test_two_shards_answer_and_resume_each_for_itself(settings: Settings, fake: FakeDiscord) -> None:
