@@ -324,7 +324,7 @@ def _imitate(model: Composer, piece: Piece, seed: int) -> tuple[tuple[Bar, ...],
     )  # fmt: skip
     density = aim_of(controls).density or 1.0
     manner = draw_manner(piece.kind, density, stream(seed, "manner"), firmness_of(_NOVELTY))
-    request = Request(controls, rules, tokens.frame_of(piece.bars, piece.key.tonic), manners=[manner])
+    request = Request(controls, rules, tokens.frame_of(piece.bars, piece.key.tonic), manner=manner)
     (music,) = write(model, request, [seed], boldness_of(_NOVELTY))
     return music, piece.bar_steps
 

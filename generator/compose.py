@@ -68,13 +68,15 @@ def compose(
     share = 0.25 if _chords_alone(style) else 0.0
     chords = _compose_chords(brief, plan, style, model, seeds, boldness) if share else [{} for _ in seeds]
     on_progress(share)
-    request = _request(brief, plan, style, chords, seeds)
-    bars = request.rules.bars
+    asked = _requests(brief, plan, style, chords, seeds)
+    bars = MATERIAL_BARS * len(plan.materials)
     end = 0.8 if returns else 1.0
-    written = write(model, request, seeds, boldness, on_bar=lambda bar: on_progress(share + (end - share) * bar / bars))
-    leads = [_lead(music, request.frame, plan, brief, style) for music in written]
+    written = write(model, asked, seeds, boldness, on_bar=lambda bar: on_progress(share + (end - share) * bar / bars))
+    leads = [
+        _lead(music, request.frame, plan, brief, style) for music, request in zip(written, asked, strict=True)
+    ]  # fmt: skip
     for done, name in enumerate(returns, start=1):
-        leads = _vary(leads, name, request, model, seeds, boldness)
+        leads = _vary(leads, name, asked, model, seeds, boldness)
         on_progress(end + (1 - end) * done / len(returns))
     return leads
 
@@ -89,9 +91,9 @@ def firmness_of(novelty: float) -> float:
     return FIRMNESS * (1 + 0.5 * novelty)
 
 
-def _request(
+def _requests(
     brief: Brief, plan: Plan, style: Style, given: Sequence[dict[int, tuple[GridChord, ...]]], seeds: Sequence[int]
-) -> Request:
+) -> list[Request]:
     """All materials in one go, so that each knows what came before it. Every take repeats itself in its own way."""
     key = Key.parse(brief.key)
     bars = MATERIAL_BARS * len(plan.materials)
@@ -103,15 +105,14 @@ def _request(
         low=max(tokens.LOWEST, style.melody.low - frame.reference),
         high=min(tokens.HIGHEST, style.melody.high - frame.reference), max_leap=style.melody.max_leap,
     )  # fmt: skip
-    rules_of_takes = []
+    plain, density, firmness = _controls(brief, style), _density(brief, style), firmness_of(brief.novelty)
+    asked = []
     for chords, seed in zip(given, seeds, strict=True):
         motifs = plan_motifs(style.melody.kind, bars, stream(seed, "motifs"), within=MATERIAL_BARS)
-        rules_of_takes.append(replace(rules, given_chords=chords, echo=motifs.echo, copies=motifs.copies))
-    firmness = firmness_of(brief.novelty)
-    manners = [
-        draw_manner(style.melody.kind, _density(brief, style), stream(seed, "manner"), firmness) for seed in seeds
-    ]
-    return Request(_controls(brief, style), rules, frame, rules_of_takes=rules_of_takes, manners=manners)
+        own = replace(rules, given_chords=chords, echo=motifs.echo, copies=motifs.copies)
+        manner = draw_manner(style.melody.kind, density, stream(seed, "manner"), firmness)
+        asked.append(Request(plain, own, frame, manner=manner))
+    return asked
 
 
 def _density(brief: Brief, style: Style) -> float:
@@ -180,21 +181,21 @@ def _returns(plan: Plan) -> list[str]:
 
 
 def _vary(
-    leads: Sequence[Lead], name: str, request: Request, model: Composer, seeds: Sequence[int], boldness: Boldness
-) -> list[Lead]:
+    leads: Sequence[Lead], name: str, asked: Sequence[Request], model: Composer, seeds: Sequence[int],
+    boldness: Boldness,
+) -> list[Lead]:  # fmt: skip
     """Add the variation `name` of its material to every take: some bars new, in their old rhythm, on the old chords."""
     strength = VARIATION * (1 + 0.5 * (name.count("'") - 1))
+    own = [int(stream(seed, f"variation {name}").integers(0, 2**62)) for seed in seeds]
     varied = []
-    for lead, seed, manner in zip(leads, seeds, request.manners, strict=True):
-        own = int(stream(seed, f"variation {name}").integers(0, 2**62))
+    for lead, request, seed in zip(leads, asked, own, strict=True):
         bars = lead.materials[name[0]]
         rules = replace(
             request.rules, bars=len(bars), parts=("melody",), echo={}, copies={}, given_chords={}, energies={}, home=()
         )
-        asked = vary(Request(request.controls, rules, request.frame, bars, manners=[manner]), strength, own)
-        (music,) = write(model, asked, [own], boldness)
-        varied.append(Lead(lead.key, lead.materials | {name: music}))
-    return varied
+        varied.append(vary(replace(request, rules=rules, bars=bars), strength, seed))
+    written = write(model, varied, own, boldness)
+    return [Lead(lead.key, lead.materials | {name: music}) for lead, music in zip(leads, written, strict=True)]
 
 
 def colour(chord: GridChord, tonic: int, style: Style, complexity: float) -> GridChord:

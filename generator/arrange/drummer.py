@@ -32,7 +32,7 @@ from generator.seeds import stream
 
 GIVEN, BARS = 2, 4
 TRIES = 2
-"""Grooves written for every level of energy; the first good one is played."""
+"""Grooves written for a level of energy until one is good."""
 
 COMPOSED = 0.5
 """Share of the levels of energy whose drums are composed; the style's own grooves, in the piece's dialect, play the
@@ -65,40 +65,85 @@ def improvise(model: Composer, plan: Plan, brief: Brief, style: Style, seed: int
     if style.drumming.source != "composer" or player is None:
         return Improvised()
     grooves = piece_grooves(style, str(plan.meter), brief.novelty, stream(seed, "grooves to drum on"))
+    chosen = stream(seed, "levels to compose")
+    levels = {
+        level: sections
+        for level, sections in sorted(_levels(plan, style, player).items())
+        if chosen.random() < COMPOSED
+    }
+    tasks = [_task(plan, brief, style, grooves, sections[0], level, seed) for level, sections in levels.items()]
+    boldness = Boldness(temperature=0.75 + 0.25 * brief.novelty, min_p=0.08)
+    try:
+        written = _written(model, tasks, str(plan.meter), boldness)
+    except GeneratorError as error:
+        written = [((), f"an error ({error})") for _ in tasks]
     bars: dict[str, tuple[tuple[Hit, ...], ...]] = {}
     remarks = []
-    composed = stream(seed, "levels to compose")
-    for level, sections in sorted(_levels(plan, style, player).items()):
-        if composed.random() >= COMPOSED:
-            continue
-        names = ", ".join(dict.fromkeys(section.name for section in sections))
-        try:
-            good, fault = _first_good(model, plan, brief, style, grooves, sections[0], level, seed)
-        except GeneratorError as error:
-            good, fault = (), f"an error ({error})"
-        if good:
-            bars |= {section.name: tuple(bar.drums for bar in good) for section in sections}
-        else:
+    for sections, (good, fault) in zip(levels.values(), written, strict=True):
+        bars |= {section.name: tuple(bar.drums for bar in good) for section in sections if good}
+        if fault:
+            names = ", ".join(dict.fromkeys(section.name for section in sections))
             remarks.append(f"The composer's drums for {names} had {fault}; the patterns of {style.label} play there.")
     return Improvised(bars, tuple(remarks))
 
 
-def _first_good(
-    model: Composer, plan: Plan, brief: Brief, style: Style, grooves: Sequence[Groove], section: Section, level: int,
-    seed: int,
-) -> tuple[tuple[Bar, ...], str]:  # fmt: skip
-    """The first of the tries that carries the style, or nothing and what the first one lacked."""
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is asked for one level of energy, and the seeds to try it with."""
+
+    request: Request
+    seeds: tuple[int, ...]
+
+    @property
+    def theme(self) -> tuple[Bar, ...]:
+        return self.request.bars[:GIVEN]
+
+
+def _task(
+    plan: Plan, brief: Brief, style: Style, grooves: Sequence[Groove], section: Section, level: int, seed: int
+) -> _Task:
+    """Four bars after a groove of the style that suits the section."""
     rng = stream(seed, f"drums {level}")
     swung = style.playing.swing_unit == 8 and style.playing.swing > 0.3
     groove = choose_groove(grooves, likings(grooves, 1.0, rng), section, rng)
     theme = _theme(groove, str(plan.meter), rng, swung=swung)
-    seeds = [int(number) for number in rng.integers(0, 2**62, TRIES)]
-    faults = []
-    for music in _write(model, plan, brief, style, theme, level, seeds):
-        faults.append(fault_of(music, theme, str(plan.meter)))
-        if not faults[-1]:
-            return music, ""
-    return (), faults[0]
+    seeds = tuple(int(number) for number in rng.integers(0, 2**62, TRIES))
+    controls = Controls(
+        Key.parse(brief.key).mode, str(plan.meter), ("drums",), "groove", (style.name,),
+        tempo=class_of(plan.tempo_bpm, tokens.TEMPO_EDGES),
+    )  # fmt: skip
+    count = GIVEN + BARS
+    rules = Rules(
+        bars=count, bar_steps=STEPS[str(plan.meter)] * _SIXTEENTH, parts=("drums",), closing=False,
+        written=tuple(range(GIVEN, count)), energies=dict.fromkeys(range(count), level),
+        accents={bar: _accents(theme[bar % GIVEN]) for bar in range(GIVEN, count)},
+    )  # fmt: skip
+    return _Task(Request(controls, rules, Frame(0, 60), (*theme, *[Bar()] * BARS)), seeds)
+
+
+def _written(
+    model: Composer, tasks: Sequence[_Task], meter: str, boldness: Boldness
+) -> list[tuple[tuple[Bar, ...], str]]:
+    """For each task its first good bars and no fault, or no bars and what the first try lacked.
+
+    All levels are written together, and what was not good once more: reading for several costs little more.
+    """
+    found: list[tuple[tuple[Bar, ...], str]] = [((), "")] * len(tasks)
+    open_tasks = list(range(len(tasks)))
+    for attempt in range(TRIES):
+        asked = [tasks[index].request for index in open_tasks]
+        seeds = [tasks[index].seeds[attempt] for index in open_tasks]
+        for index, music in zip(tuple(open_tasks), write(model, asked, seeds, boldness), strict=True):
+            bars = music[GIVEN:]
+            fault = fault_of(bars, tasks[index].theme, meter)
+            if not fault:
+                found[index] = bars, ""
+                open_tasks.remove(index)
+            elif attempt == 0:
+                found[index] = (), fault
+        if not open_tasks:
+            break
+    return found
 
 
 def _theme(groove: Groove, meter: str, rng: np.random.Generator, *, swung: bool) -> list[Bar]:
@@ -128,25 +173,6 @@ def _levels(plan: Plan, style: Style, player: PartStyle) -> dict[int, list[Secti
         if plays and section.name.rstrip("'") not in own:
             found.setdefault(class_of(section.energy, tokens.ENERGY_EDGES), []).append(section)
     return found
-
-
-def _write(
-    model: Composer, plan: Plan, brief: Brief, style: Style, theme: list[Bar], level: int, seeds: list[int]
-) -> list[tuple[Bar, ...]]:
-    """What the composer drums after the theme, for every seed."""
-    controls = Controls(
-        Key.parse(brief.key).mode, str(plan.meter), ("drums",), "groove", (style.name,),
-        tempo=class_of(plan.tempo_bpm, tokens.TEMPO_EDGES),
-    )  # fmt: skip
-    count = GIVEN + BARS
-    rules = Rules(
-        bars=count, bar_steps=STEPS[str(plan.meter)] * _SIXTEENTH, parts=("drums",), closing=False,
-        written=tuple(range(GIVEN, count)), energies=dict.fromkeys(range(count), level),
-        accents={bar: _accents(theme[bar % GIVEN]) for bar in range(GIVEN, count)},
-    )  # fmt: skip
-    request = Request(controls, rules, Frame(0, 60), (*theme, *[Bar()] * BARS))
-    boldness = Boldness(temperature=0.75 + 0.25 * brief.novelty, min_p=0.08)
-    return [music[GIVEN:] for music in write(model, request, seeds, boldness)]
 
 
 def _accents(bar: Bar) -> tuple[tuple[int, str], ...]:

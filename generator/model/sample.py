@@ -1,5 +1,7 @@
 """Sample from the model: K takes in one batch, each with its own random stream, under the grammar.
 
+Where the grammar leaves no choice the model is not asked: it reads such tokens together with the one before them.
+
 Guidance (classifier-free, Ho & Salimans 2022) runs the same music a second time with no controls asked and moves
 the logits away from it. A search prunes takes every few bars by a score the caller gives (BebopNet's idea, ISMIR
 2020): the better half goes on, each in two ways.
@@ -14,9 +16,10 @@ import numpy as np
 import torch
 
 from generator.model import grammar, steering, tokens
+from generator.model.decode import Decoder
 from generator.model.grammar import State
 from generator.model.rules import Rules
-from generator.model.transformer import Cache, Composer
+from generator.model.transformer import Composer
 from generator.seeds import stream
 
 
@@ -56,6 +59,17 @@ class Prompt:
         return [*self.controls.free().prefix(), *self.given]
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One sequence to write: what is read first, its rules, the seed of its random stream and what it keeps to (None
+    for what the model likes)."""
+
+    prompt: Prompt
+    rules: Rules
+    seed: int
+    aim: steering.Aim | None = None
+
+
 @dataclass(slots=True)
 class _Take:
     row: list[int]
@@ -69,60 +83,51 @@ class _Take:
 @torch.inference_mode()
 def sample(
     model: Composer,
-    prompt: Prompt,
-    rules: Sequence[Rules],
-    seeds: Sequence[int],
+    lines: Sequence[Line],
     boldness: Boldness = Boldness(),
     *,
-    aims: Sequence[steering.Aim] = (),
     search: Search | None = None,
     on_bar: Callable[[int], None] = lambda _bar: None,
 ) -> list[list[int]]:
-    """Write one sequence for each seed under its own rules (takes may hold different things fixed).
+    """Write one sequence for each line, all in one batch.
 
     Args:
-        aims: what each take keeps to; none for what the model likes.
-        on_bar: called with the number of bars that every take has finished, to show progress.
+        search: for lines that differ in their seeds alone.
+        on_bar: called with the number of bars that every line has finished, to show progress.
 
     Returns:
-        Token ids from BOS to EOS for each take, in the order of `seeds`; with a search, the survivors' in its place.
+        Token ids from BOS to EOS for each line, in their order; with a search, the survivors' in its place.
 
     Raises:
-        ValueError: the bars do not fit the model's context, or rules, aims and seeds differ in number.
+        ValueError: the bars do not fit the model's context.
     """
-    if len(rules) != len(seeds) or len(aims) not in {0, len(seeds)}:
-        raise ValueError("every take needs its rules and its aim")
-    nothing: list[steering.Aim | None] = [None] * len(seeds)
     takes = [
-        _Take(prompt.ids(), grammar.start(), own, stream(seed, "sample"), aim)
-        for own, seed, aim in zip(rules, seeds, aims or nothing, strict=True)
+        _Take(line.prompt.ids(), grammar.start(), line.rules, stream(line.seed, "sample"), line.aim) for line in lines
     ]
-    reader = _Reader(model, prompt, len(takes), boldness.guidance)
+    reader = _Reader(model, [line.prompt for line in lines], boldness.guidance)
     logits = reader.begin()
     finished = pruned = 0
-    while any(take.state.expects != "done" for take in takes):
-        waiting = [search is not None and _waits(take, pruned, search.every_bars) for take in takes]
-        if search is not None and all(waiting):
-            kept = _prune(takes, search, seeds)
+
+    def waits(take: _Take) -> bool:
+        """A take that has just passed a pruning point waits there for the others."""
+        done = take.state.done
+        at_point = search is not None and done > pruned and done % search.every_bars == 0
+        return at_point and take.state.expects == "left"
+
+    while True:
+        if search is not None and all(waits(take) for take in takes):
+            kept = _prune(takes, search, [line.seed for line in lines])
             reader.keep(kept)
-            logits, pruned, waiting = logits[kept], takes[0].state.done, [False] * len(takes)
-        chosen = [
-            tokens.PAD if waits else _step(take, row, boldness)
-            for take, row, waits in zip(takes, logits, waiting, strict=True)
-        ]
+            logits, pruned = logits[kept], takes[0].state.done
+        fresh = [_write(take, row, boldness, waits) for take, row in zip(takes, logits, strict=True)]
         slowest = min(take.state.done for take in takes)
         if slowest > finished:
             finished = slowest
             on_bar(finished)
-        fresh = reader.read(chosen, waiting)
-        logits = np.where(np.array(waiting)[:, None], logits, fresh)
-    return [take.row for take in takes]
-
-
-def _waits(take: _Take, pruned: int, every_bars: int) -> bool:
-    """A take that has just passed a pruning point waits there for the others."""
-    done = take.state.done
-    return take.state.expects == "left" and done > pruned and done % every_bars == 0
+        if all(take.state.expects == "done" for take in takes):
+            return [take.row for take in takes]
+        moved = np.array([bool(row) for row in fresh])[:, None]
+        logits = np.where(moved, reader.read(fresh), logits)
 
 
 def _prune(takes: list[_Take], search: Search, seeds: Sequence[int]) -> list[int]:
@@ -139,61 +144,51 @@ def _prune(takes: list[_Take], search: Search, seeds: Sequence[int]) -> list[int
 
 
 class _Reader:
-    """The model with its cache; with guidance, a second batch that reads the same music without controls."""
+    """The model with what it has read of all takes; with guidance, also of the same music without its controls."""
 
-    def __init__(self, model: Composer, prompt: Prompt, batch: int, guidance: float) -> None:
-        self._model = model
+    def __init__(self, model: Composer, prompts: Sequence[Prompt], guidance: float) -> None:
         self._guidance = guidance
-        self._prompts = [prompt.ids()] + ([prompt.free_ids()] if guidance != 1.0 else [])
-        self._device = next(model.parameters()).device
-        self._caches = [Cache(model.config, batch, self._device, torch.float32) for _ in self._prompts]
-        self._batch = batch
+        self._prompts = [[prompt.ids() for prompt in prompts]]
+        if guidance != 1.0:
+            self._prompts.append([prompt.free_ids() for prompt in prompts])
+        self._decoders = [Decoder(model, len(prompts)) for _ in self._prompts]
 
     def begin(self) -> np.ndarray:
-        return self._read([torch.tensor([ids] * self._batch, device=self._device) for ids in self._prompts])
+        return self._guided([decoder.read(ids) for decoder, ids in zip(self._decoders, self._prompts, strict=True)])
 
-    def read(self, chosen: Sequence[int], waiting: Sequence[bool]) -> np.ndarray:
-        """Logits [batch, vocabulary] after one token more for each take; who waits has read nothing."""
-        ids = torch.tensor(chosen, device=self._device)[:, None]
-        logits = self._read([ids] * len(self._caches))
-        if any(waiting):
-            back = torch.tensor(waiting, device=self._device).long()
-            for cache in self._caches:
-                cache.lengths -= back
-        return logits
+    def read(self, fresh: Sequence[Sequence[int]]) -> np.ndarray:
+        """Logits [batch, vocabulary] after what each take has just written; who waits has written nothing."""
+        return self._guided([decoder.read(fresh) for decoder in self._decoders])
 
-    def _read(self, inputs: Sequence[torch.Tensor]) -> np.ndarray:
-        logits = []
-        for ids, cache in zip(inputs, self._caches, strict=True):
-            if int(cache.lengths.max()) + ids.shape[1] > self._model.config.context:
-                raise ValueError(f"the music does not fit {self._model.config.context} tokens")
-            logits.append(self._model(ids, cache)[:, -1].cpu().numpy())
+    def _guided(self, logits: Sequence[np.ndarray]) -> np.ndarray:
         if len(logits) == 1:
-            return np.asarray(logits[0])
+            return logits[0]
         asked, free = logits
         return np.asarray(free + self._guidance * (asked - free))
 
     def keep(self, places: Sequence[int]) -> None:
         """Continue each place from another take's past."""
-        index = torch.tensor(places, device=self._device)
-        for cache in self._caches:
-            cache.keys, cache.values = cache.keys[:, index], cache.values[:, index]
-            cache.lengths = cache.lengths[index]
+        for decoder in self._decoders:
+            decoder.keep(places)
 
 
-def _step(take: _Take, logits: np.ndarray, boldness: Boldness) -> int:
-    """Choose one token and move on; finished takes idle on PAD."""
-    if take.state.expects == "done":
-        return tokens.PAD
-    mask = grammar.allowed(take.state, take.rules)
-    if take.aim is not None:
-        logits = steering.lean(logits, take.state, take.rules, take.gauge, take.aim)
-    token = choose(logits, mask, boldness, take.rng)
-    if take.aim is not None:
-        take.gauge = steering.count(take.gauge, take.state, token, take.rules, take.aim)
-    take.state = grammar.advance(take.state, token, take.rules)
-    take.row.append(token)
-    return token
+def _write(take: _Take, logits: np.ndarray, boldness: Boldness, waits: Callable[[_Take], bool]) -> list[int]:
+    """Write the token that `logits` decide and those after it that need no decision; nothing who waits or is done."""
+    written: list[int] = []
+    while take.state.expects != "done" and not waits(take):
+        mask = grammar.allowed(take.state, take.rules)
+        decided = np.count_nonzero(mask) == 1
+        if written and not decided:
+            break
+        if take.aim is not None and not decided:
+            logits = steering.lean(logits, take.state, take.rules, take.gauge, take.aim)
+        token = choose(logits, mask, boldness, take.rng)
+        if take.aim is not None:
+            take.gauge = steering.count(take.gauge, take.state, token, take.rules, take.aim)
+        take.state = grammar.advance(take.state, token, take.rules)
+        take.row.append(token)
+        written.append(token)
+    return written
 
 
 def choose(logits: np.ndarray, mask: np.ndarray, boldness: Boldness, rng: np.random.Generator) -> int:

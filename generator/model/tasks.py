@@ -13,14 +13,14 @@ sing         any of these with `Rules.sung`: every bar gets as many notes as it 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from generator.corpus.piece import PARTS, Bar
 from generator.errors import GeneratorError
 from generator.model import tokens
 from generator.model.grammar import capacity
 from generator.model.rules import Rules
-from generator.model.sample import Boldness, Prompt, Search, sample
+from generator.model.sample import Boldness, Line, Prompt, Search, sample
 from generator.model.steering import Manner, aim_of
 from generator.model.tokens import Controls, Frame
 from generator.model.transformer import Composer
@@ -46,15 +46,13 @@ class Request:
     rules: Rules
     frame: Frame
     bars: tuple[Bar, ...] = ()
-    rules_of_takes: Sequence[Rules] = field(default=())
-    """Rules for each take, where they differ."""
-    manners: Sequence[Manner] = field(default=())
-    """The manner of each take; none for the model's own."""
+    manner: Manner | None = None
+    """How it is to move and stand; None for the model's own way."""
 
 
 def write(
     model: Composer,
-    request: Request,
+    request: Request | Sequence[Request],
     seeds: Sequence[int],
     boldness: Boldness = PLAIN,
     *,
@@ -64,27 +62,30 @@ def write(
     """The whole music for each seed: what was given, unchanged, and what was written.
 
     Args:
+        request: what is asked of all takes, or of each.
         search: scores takes by the bars written so far, every four bars; the better half goes on.
 
     Raises:
         GeneratorError: a control out of range, more syllables than a bar holds, more bars than the model can hold.
     """
-    _check(request)
-    rules = request.rules
-    given = _given(request)
-    prompt = Prompt(request.controls, tuple(given))
-    least = len(prompt.ids()) + len(rules.order) * (2 + len(rules.parts))
-    if least > model.config.context:
-        raise GeneratorError(f"{rules.bars} bars do not fit the composer's memory of {model.config.context} tokens.")
-    own = list(request.rules_of_takes) or [rules] * len(seeds)
-    aim = aim_of(request.controls)
-    aims = [replace(aim, manner=manner) for manner in request.manners] or [aim] * len(seeds)
-    hook = None if search is None else Search(lambda rows: search([_finished(row, request.frame) for row in rows]))
+    asked = [request] * len(seeds) if isinstance(request, Request) else list(request)
+    lines = [_line(one, seed, model.config.context) for one, seed in zip(asked, seeds, strict=True)]
+    hook = None if search is None else Search(lambda rows: search([_finished(row, asked[0].frame) for row in rows]))
     try:
-        rows = sample(model, prompt, own, seeds, boldness, aims=aims, search=hook, on_bar=on_bar)
+        rows = sample(model, lines, boldness, search=hook, on_bar=on_bar)
     except ValueError as error:
         raise GeneratorError(f"The composer cannot write this: {error}.") from error
-    return [_merge(request, tokens.decode(row, request.frame)) for row in rows]
+    return [_merge(one, tokens.decode(row, one.frame)) for one, row in zip(asked, rows, strict=True)]
+
+
+def _line(request: Request, seed: int, context: int) -> Line:
+    _check(request)
+    rules = request.rules
+    prompt = Prompt(request.controls, tuple(_given(request)))
+    if len(prompt.ids()) + len(rules.order) * (2 + len(rules.parts)) > context:
+        raise GeneratorError(f"{rules.bars} bars do not fit the composer's memory of {context} tokens.")
+    aim = aim_of(request.controls)
+    return Line(prompt, rules, seed, aim if request.manner is None else replace(aim, manner=request.manner))
 
 
 def _check(request: Request) -> None:

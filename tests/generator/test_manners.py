@@ -32,9 +32,8 @@ def _shares(length: int, **liked: float) -> tuple[float, ...]:
 
 def _notes(model: Composer, manner: Manner | None):
     rules = Rules(bars=16, bar_steps=48, max_hold=16, max_repeats=16, max_rest=16)
-    manners = [] if manner is None else [manner]
     controls = Controls("major", "4/4", kind="song")
-    (bars,) = write(model, Request(controls, rules, Frame(0, 60), manners=manners), [5])
+    (bars,) = write(model, Request(controls, rules, Frame(0, 60), manner=manner), [5])
     return [note for bar in bars for note in bar.melody]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -16,13 +17,18 @@ from generator.corpus.licences import ALLOWED
 from generator.corpus.piece import PARTS, GridChord, Piece
 from generator.errors import IncompatibleWeights, MissingWeights
 from generator.model import checkpoint, tokens
+from generator.model.decode import Decoder
 from generator.model.rules import Rules
-from generator.model.sample import Boldness, Prompt, Search, sample
-from generator.model.transformer import Cache, Composer, Config
+from generator.model.sample import Boldness, Line, Prompt, Search, sample
+from generator.model.transformer import Composer, Config
 from generator.score import Meter
 from tests.generator.scores import pieces
 
 SMALL = Config(vocabulary=len(tokens.VOCABULARY), width=32, layers=2, heads=2, hidden=64, dropout=0.0)
+
+
+def lines(prompt: Prompt, rules: Rules, seeds: Iterable[int]) -> list[Line]:
+    return [Line(prompt, rules, seed) for seed in seeds]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +97,7 @@ def test_even_an_untrained_model_writes_valid_bars(model, bars, meter, parts, se
         echo={4: 0, 5: 1}, lyrics=bool(sung), sung=sung, roles={0: "intro"}, energies=dict.fromkeys(range(bars), 2),
     )  # fmt: skip
     controls = tokens.Controls("minor", meter, (*ordered, "lyrics") if sung else ordered)
-    rows = sample(model, Prompt(controls), [rules] * 2, [seed, seed + 1], Boldness(1.3, 0.0))
+    rows = sample(model, lines(Prompt(controls), rules, [seed, seed + 1]), Boldness(1.3, 0.0))
     for row in rows:
         music = tokens.decode(row, tokens.Frame(9, 60))
         assert len(music) == bars
@@ -128,29 +134,28 @@ def _check_bars(music, rules, steps):
 def test_given_chords_are_kept(model):
     wanted = {0: (GridChord(0, 0, "m7"),), 1: (GridChord(0, 5, "7"), GridChord(24, 10, "maj7"))}
     rules = Rules(2, 48, given_chords=wanted)
-    (row,) = sample(model, Prompt(tokens.Controls("minor", "4/4")), [rules], [1])
+    (row,) = sample(model, lines(Prompt(tokens.Controls("minor", "4/4")), rules, [1]))
     assert [bar.chords for bar in tokens.decode(row, tokens.Frame(0, 60))] == [wanted[0], wanted[1]]
 
 
 def test_same_seed_same_music_and_takes_differ(model):
     rules = Rules(4, 48)
     prompt = Prompt(tokens.Controls("major", "4/4"))
-    first = sample(model, prompt, [rules] * 2, [11, 12])
-    assert sample(model, prompt, [rules] * 2, [11, 12]) == first
+    first = sample(model, lines(prompt, rules, [11, 12]))
+    assert sample(model, lines(prompt, rules, [11, 12])) == first
     assert first[0] != first[1]
 
 
 def test_guidance_steers_and_one_means_none(model):
     rules = Rules(4, 48)
     prompt = Prompt(tokens.Controls("major", "4/4", kind="jazz", density=9))
-    plain = sample(model, prompt, [rules], [5], Boldness(guidance=1.0))
-    assert sample(model, prompt, [rules], [5], Boldness(guidance=4.0)) != plain
+    plain = sample(model, lines(prompt, rules, [5]), Boldness(guidance=1.0))
+    assert sample(model, lines(prompt, rules, [5]), Boldness(guidance=4.0)) != plain
 
 
 def test_a_search_keeps_what_its_score_likes(model):
     """Many notes are liked: with the search there are more of them, and the survivors are whole pieces."""
-    rules = [Rules(8, 48)] * 6
-    prompt = Prompt(tokens.Controls("major", "4/4"))
+    asked = lines(Prompt(tokens.Controls("major", "4/4")), Rules(8, 48), range(6))
     seen = []
 
     def count(row):
@@ -161,8 +166,8 @@ def test_a_search_keeps_what_its_score_likes(model):
         seen.append(bars)
         return [count(row) for row in rows]
 
-    found = sample(model, prompt, rules, range(6), search=Search(score, 2))
-    plain = sample(model, prompt, rules, range(6))
+    found = sample(model, asked, search=Search(score, 2))
+    plain = sample(model, asked)
     assert seen == [{3}, {5}, {7}], "all takes stand at the same barline"
     assert sum(map(count, found)) > sum(map(count, plain))
     for row in found:
@@ -170,18 +175,38 @@ def test_a_search_keeps_what_its_score_likes(model):
     assert len({tuple(row) for row in found}) == 6, "survivors go on in different ways"
 
 
-def test_the_cache_changes_nothing(model):
+def test_reading_bit_by_bit_changes_nothing(model):
+    """Rows read other numbers of tokens at a time, wait, and go on from another row's past."""
     ids = torch.randint(0, len(tokens.VOCABULARY), (2, 24), generator=torch.Generator().manual_seed(1))
+    first, second = ids.tolist()
     with torch.inference_mode():
-        whole = model(ids)
-        cache = Cache(SMALL, 2, torch.device("cpu"), torch.float32)
-        steps = [model(ids[:, :10], cache)] + [model(ids[:, i : i + 1], cache) for i in range(10, 24)]
-    np.testing.assert_allclose(torch.cat(steps, dim=1).numpy(), whole.numpy(), atol=2e-5)
+        whole = model(ids).numpy()
+        decoder = Decoder(model, 2)
+        np.testing.assert_allclose(decoder.read([first[:10], second[:10]]), whole[:, 9], atol=2e-5)
+        np.testing.assert_allclose(decoder.read([first[10:11], second[10:11]]), whole[:, 10], atol=2e-5)
+        np.testing.assert_allclose(decoder.read([first[11:15], second[11:12]])[0], whole[0, 14], atol=2e-5)
+        np.testing.assert_allclose(decoder.read([[], second[12:18]])[1], whole[1, 17], atol=2e-5)
+        decoder.keep([1, 0])
+        swapped = decoder.read([second[18:19], first[15:20]])
+        np.testing.assert_allclose(swapped, [whole[1, 18], whole[0, 19]], atol=2e-5)
+        assert decoder.lengths == [19, 20]
+
+
+def test_the_last_place_of_the_context_can_be_read(model):
+    ids = torch.randint(0, len(tokens.VOCABULARY), (1, SMALL.context), generator=torch.Generator().manual_seed(2))
+    (row,) = ids.tolist()
+    with torch.inference_mode():
+        decoder = Decoder(model, 2)
+        decoder.read([row[:-1], row[:-4]])
+        read = decoder.read([row[-1:], row[-4:]])
+        np.testing.assert_allclose(read, np.repeat(model(ids)[:, -1].numpy(), 2, axis=0), atol=2e-5)
+        with pytest.raises(ValueError, match="does not fit"):
+            decoder.read([row[:1], []])
 
 
 def test_a_piece_too_long_for_the_model_says_so(model):
     with pytest.raises(ValueError, match="does not fit"):
-        sample(model, Prompt(tokens.Controls("major", "4/4")), [Rules(400, 48)], [1])
+        sample(model, lines(Prompt(tokens.Controls("major", "4/4")), Rules(400, 48), [1]))
 
 
 def test_weights_survive_the_disk(model, tmp_path):
