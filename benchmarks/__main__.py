@@ -10,7 +10,10 @@ from pathlib import Path
 from bot.errors import UserError
 from generator.errors import GeneratorError
 
-TABLES = ("arrange", "compose", "composer", "corpus", "history", "jsb", "musicgen", "originality", "sound", "taste")
+TABLES = (
+    "arrange", "compose", "composer", "corpus", "crash", "history", "jsb", "musicgen", "originality", "sound",
+    "taste",
+)  # fmt: skip
 """Modules of this package; each has `run(options) -> Result`. Loaded when chosen: they bring torch."""
 
 
