@@ -14,7 +14,8 @@ from pathlib import Path
 from bot.engine.api import Engine
 from bot.engine.local import LocalEngine, child_command
 from bot.errors import StoreError
-from bot.jobs.queue import Limits, Queue
+from bot.jobs.admission import Limits
+from bot.jobs.queue import Queue
 from bot.jobs.runner import Places, Runner
 from bot.linking import Services
 from bot.service import Service

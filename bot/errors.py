@@ -2,6 +2,7 @@
 
 BotError
 ├── UserError          the person asked for something that cannot be; exit code 2
+│   ├── Refused        a rule of this place says no; its sentence is in the catalogue
 │   ├── SettingsError  a setting is missing or does not fit
 │   └── NotFoundError  no such track or listener
 ├── StoreError         the database cannot be used
@@ -14,6 +15,12 @@ BotError
 └── FrontError         the chat service refused us
 """
 
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.i18n.catalogue import ENGLISH, say
+
 
 class BotError(Exception):
     """Base of the bot's errors."""
@@ -21,6 +28,19 @@ class BotError(Exception):
 
 class UserError(BotError):
     """Raised when the person asked for something that cannot be; carries the sentence shown."""
+
+
+class Refused(UserError):
+    """Raised when a rule says no: `key` names the sentence in the catalogue, `values` fill it in.
+
+    A front says it in the reader's language, and moments as its chat shows them; as text it is English.
+    """
+
+    def __init__(self, key: str, **values: object) -> None:
+        self.key = key
+        self.values = values
+        plain = {name: _plain(value) for name, value in values.items()}
+        super().__init__(say(ENGLISH, key, **plain))
 
 
 class SettingsError(UserError):
@@ -61,3 +81,7 @@ class LeaseLost(BotError):
 
 class FrontError(BotError):
     """Raised when the chat service refused us."""
+
+
+def _plain(value: object) -> object:
+    return f"at {value:%H:%M} UTC" if isinstance(value, datetime) else value

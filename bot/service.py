@@ -24,6 +24,8 @@ from bot.linking import Account, Linked, Linking, Services, Shelf, Unlinked
 from bot.moods import Moods, SetMood
 from bot.pieces import Pieces
 from bot.privacy import Privacy
+from bot.servers import Servers
+from bot.store.servers import Server
 from bot.store.store import Store
 from bot.tastes import Tastes
 from generator.brief import BriefError
@@ -70,6 +72,7 @@ class Service:
         self.pieces = Pieces(store, queue)
         self._linking = Linking(store, services)
         self.privacy = Privacy(store, self._linking)
+        self.servers = Servers(store)
         self._closing: str | None = None
 
     def refuse(self, reason: str) -> None:
@@ -167,7 +170,8 @@ class Service:
         with_whom = [name for name in job.request.get("blend_with", ()) if name != job.listener_id]
         profiles = [await self.profile(name) for name in (job.listener_id, *dict.fromkeys(with_whom))]
         mood = await self.moods.get(job.listener_id)
-        return await asyncio.to_thread(_propose, job.request, profiles, job.seed, mood)
+        usual = None if job.server_id is None else await self.servers.of(job.server_id)
+        return await asyncio.to_thread(_propose, job.request, profiles, job.seed, mood, usual)
 
     async def job(self, job_id: str) -> Job:
         job = await self._queue.get(job_id)
@@ -296,23 +300,36 @@ def _changed(parent: TrackRecord, job: Job) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _propose(request: dict[str, Any], profiles: list[Profile], seed: int, set_mood: SetMood | None) -> dict[str, Any]:
+def _propose(
+    request: dict[str, Any], profiles: list[Profile], seed: int, set_mood: SetMood | None, usual: Server | None
+) -> dict[str, Any]:
     from personalization.propose import propose  # noqa: PLC0415 - see above
     from personalization.request import Request, RequestError  # noqa: PLC0415
     from personalization.understand import understand  # noqa: PLC0415
 
     wishes = {name: wish for name, wish in request.items() if name != "language"}
     try:
-        if set_mood is not None and wishes.get("mood") is None and understand(request["text"]).mood is None:
+        said = understand(request["text"])
+        if set_mood is not None and wishes.get("mood") is None and said.mood is None:
             wishes["mood"] = (set_mood.valence, set_mood.arousal)
         else:
             set_mood = None
+        if usual is not None and usual.length_s is not None and not wishes.get("length_s") and not said.length_s:
+            wishes["length_s"] = usual.length_s
+        style = None
+        if usual is not None and not wishes.get("styles") and not said.styles:
+            style = usual.style
+            wishes["styles"] = (style,) if style is not None else ()
         proposal = propose(Request.from_dict(wishes), profiles[0], seed=seed, others=profiles[1:])
     except (RequestError, BriefError) as error:
         raise UserError(str(error)) from error
     return {
         "brief": proposal.brief.to_dict(),
-        "why": [*proposal.why, *([f"your mood is set to “{set_mood.words}”"] if set_mood else [])],
+        "why": [
+            *proposal.why,
+            *([f"your mood is set to “{set_mood.words}”"] if set_mood else []),
+            *([f"{style} is the usual style of this server"] if style else []),
+        ],
         "heard": list(proposal.heard),
         "unknown": list(proposal.unknown),
         "probability": proposal.probability,

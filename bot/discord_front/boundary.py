@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import discord
 from discord import app_commands
 
 from bot.discord_front.texts import reader
-from bot.errors import BotError
+from bot.errors import BotError, Refused
 from bot.i18n.catalogue import say
 from bot.logs import logger
+
+if TYPE_CHECKING:
+    from bot.discord_front.client import Front
 
 _UNKNOWN_INTERACTION = 10062
 _ALREADY_ANSWERED = 40060
@@ -24,6 +29,8 @@ def sentence_for(error: BaseException, language: str) -> str:
     """What the person is told of an error; mistakes of ours are logged and named as such."""
     if isinstance(error, app_commands.CommandInvokeError):
         error = error.original
+    if isinstance(error, Refused):
+        return say(language, error.key, **{name: _shown(value) for name, value in error.values.items()})
     if isinstance(error, BotError):
         return str(error)
     if isinstance(error, app_commands.TransformerError):
@@ -53,9 +60,15 @@ async def explain(interaction: discord.Interaction, error: Exception) -> None:
         _log.warning("cannot explain an error", interaction=interaction.id, status=failure.status)
 
 
-async def guarded(interaction: discord.Interaction, work: Awaitable[None]) -> None:
-    """Carry out what a button or a modal asks; the library would swallow what goes wrong."""
+def _shown(value: object) -> object:
+    """Moments as each reader's own client writes them."""
+    return discord.utils.format_dt(value, "R") if isinstance(value, datetime) else value
+
+
+async def guarded(interaction: discord.Interaction[Front], work: Callable[[], Awaitable[None]]) -> None:
+    """Carry out what a button asks of one who may; the library would swallow what goes wrong."""
     try:
-        await work
+        await interaction.client.door.check(interaction)
+        await work()
     except Exception as error:  # noqa: BLE001 - this is the boundary; mistakes are logged with their trace
         await explain(interaction, error)

@@ -74,7 +74,7 @@ class PieceButton(Button, template=rf"tune:(?P<action>{'|'.join(LOOKS)}):{_ID}")
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         front: Front = interaction.client
-        await guarded(interaction, front.actions.press(self.action, interaction, self.about))
+        await guarded(interaction, lambda: front.actions.press(self.action, interaction, self.about))
 
 
 class ChangeMenu(Menu, template=rf"change:{_ID}"):
@@ -101,7 +101,7 @@ class ChangeMenu(Menu, template=rf"change:{_ID}"):
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         front: Front = interaction.client
         chosen = self.item.values[0] if self.item.values else ""
-        await guarded(interaction, front.actions.change(interaction, self.about, chosen))
+        await guarded(interaction, lambda: front.actions.change(interaction, self.about, chosen))
 
 
 class PasteButton(Button, template=r"link:spotify:paste"):
@@ -122,7 +122,7 @@ class PasteButton(Button, template=r"link:spotify:paste"):
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         front: Front = interaction.client
-        await guarded(interaction, front.actions.ask_address(interaction))
+        await guarded(interaction, lambda: front.actions.ask_address(interaction))
 
 
 DYNAMIC = (PieceButton, ChangeMenu, PasteButton)

@@ -18,6 +18,7 @@ from bot.discord_front.boundary import explain
 from bot.discord_front.buttons import DYNAMIC
 from bot.discord_front.commands import ADDED
 from bot.discord_front.delivery import Courier, Pace
+from bot.discord_front.door import Door, Tree, server_of
 from bot.discord_front.reactions import Reactions, listener_of
 from bot.discord_front.texts import Spoken, reader
 from bot.discord_front.uploads import fetched
@@ -53,7 +54,8 @@ class Front(discord.AutoShardedClient):
             max_ratelimit_timeout=60.0,
         )
         self.service = service
-        self.tree = app_commands.CommandTree(
+        self.door = Door(service.servers)
+        self.tree = Tree(
             self,
             allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
@@ -113,6 +115,8 @@ class Front(discord.AutoShardedClient):
         self, interaction: discord.Interaction[Front], text: str, *, private: bool = False, **wishes: object
     ) -> None:
         """A request for a piece in words. Raises UserError when the request cannot be."""
+        if wishes.get("takes") is None:
+            wishes["takes"] = await self.door.takes(interaction)
         request = self.service.request(text, private=private, **wishes)
         listener = listener_of(interaction.user.id)
         await self.begin(
@@ -132,6 +136,7 @@ class Front(discord.AutoShardedClient):
 
         Raises UserError when the sound or the request cannot be.
         """
+        await self.door.check_channel(interaction)
         await interaction.response.defer(thinking=True, ephemeral=private)
         async with fetched(sound, reader(interaction)) as path:
             likeness = await self.service.liken(path)
@@ -149,6 +154,7 @@ class Front(discord.AutoShardedClient):
 
         A private one is answered for the asker's eyes only, and never in the channel. Raises UserError.
         """
+        await self.door.check_channel(interaction)
         with self.courier.held(str(interaction.id)):
             stored = asyncio.ensure_future(order(_reply(interaction, private=private)))
             with suppress(TimeoutError):
@@ -176,4 +182,5 @@ def _reply(interaction: discord.Interaction[Front], *, private: bool) -> Reply:
         channel_open=not private and (interaction.is_guild_integration() if in_guild else with_bot),
         upload_limit=interaction.filesize_limit,
         language=reader(interaction),
+        server_id=server_of(interaction),
     )

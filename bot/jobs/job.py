@@ -65,6 +65,7 @@ class Job:
     fraction: float = 0.0
     error: str | None = None
     claimed_at: datetime | None = None
+    server_id: str | None = None
 
     @property
     def finished(self) -> bool:

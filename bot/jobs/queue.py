@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.errors import LeaseLost, UserError
+from bot.errors import LeaseLost
+from bot.jobs.admission import Limits, admit
 from bot.jobs.job import (
     Beat,
     Cancel,
@@ -40,14 +41,6 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: ids are read al
 def new_id() -> str:
     """Ten characters, 50 random bits; short enough for a Discord nonce and for a person."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(10))
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What may wait: unfinished jobs of one listener, and of everybody."""
-
-    per_listener: int = 3
-    backlog: int = 100
 
 
 class Queue:
@@ -80,16 +73,18 @@ class Queue:
         """Store a new job, with the chat message to answer when there is one.
 
         Returns the job and True; or the job that this very interaction already made and False.
-        Raises UserError when this listener, or everybody, has too much waiting.
+        Raises Refused when a limit or a quota of the server is reached, or new jobs are not accepted at all.
         """
         now = self._clock()
+        server_id = None if reply is None else reply.server_id
+        key = None if server_id is None else await self._store.servers.key(listener_id)
         async with self._store.database.write() as tx:
             if reply is not None:
                 known = await self._store.messages.job_of_interaction(tx, reply.interaction_id)
                 if known is not None:
                     return _job(await self._store.jobs.lock(tx, known)), False
             if limited:
-                await self._check_limits(tx, listener_id)
+                await admit(self._store, tx, self._limits, listener_id, now, server_id=server_id, listener_key=key)
             await self._store.listeners.ensure(tx, listener_id, now)
             job = Job(
                 id=self._ids(),
@@ -99,18 +94,14 @@ class Queue:
                 wants_post=reply is not None,
                 created_at=now,
                 updated_at=now,
+                server_id=server_id,
             )
             await self._store.jobs.add(tx, asdict(job))
+            if server_id is not None and key is not None:
+                await self._store.servers.use(tx, server_id, key, job.id, now)
             if reply is not None:
                 await self._store.messages.add(tx, reply.row(job.id, self._store.seal))
         return job, True
-
-    async def _check_limits(self, tx: Any, listener_id: str) -> None:
-        count = self._limits.per_listener
-        if await self._store.jobs.unfinished(tx, listener_id) >= count:
-            raise UserError(f"You already have {count} pieces in the making; wait for one of them.")
-        if await self._store.jobs.unfinished(tx) >= self._limits.backlog:
-            raise UserError("There is a long queue in front of me; please try again in a few minutes.")
 
     async def composing(self) -> int:
         """How many jobs are queued or running."""

@@ -14,8 +14,7 @@ class Reply:
     """The message to answer: by its own token until `token_until`, later as a new message in the channel.
 
     `channel_open` says whether we may write to the channel without the token; `upload_limit` is in bytes.
-    `language` travels with
-    the request.
+    `language` travels with the request. `server_id` is the server it was asked for on, where we are a member of it.
     """
 
     interaction_id: str
@@ -27,6 +26,7 @@ class Reply:
     channel_open: bool
     upload_limit: int
     language: str = "en"
+    server_id: str | None = None
 
     def row(self, job_id: str, seal: Seal) -> dict[str, Any]:
         """As a row of the messages table, the token sealed for this job."""

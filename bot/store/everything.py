@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, delete, select, text, update
 
 from bot.store.database import Database, Transaction
-from bot.store.tables import exclusions, facts, jobs, listeners, messages, metadata, tracks
+from bot.store.tables import bans, exclusions, facts, jobs, listeners, messages, metadata, tracks
 
 _UNSHOWN = frozenset({"sealed_token"})  # of use to nobody but this process
 
@@ -31,7 +31,8 @@ class Everything:
             return {name: await _rows(tx, statement) for name, statement in own.items()}
 
     async def forget(self, listener_id: str) -> list[str]:
-        """Delete all of it and every mention in the requests of others; the folders of the pieces that are gone."""
+        """Delete all of it (of bans the id) and every mention in the requests of others; the folders of the pieces
+        that are gone."""
         async with self._database.write() as tx:
             found = await tx.execute(select(tracks.c.id, tracks.c.dir).where(tracks.c.listener_id == listener_id))
             pieces = found.all()
@@ -39,6 +40,8 @@ class Everything:
             gone = [piece.id for piece in pieces]
             await tx.execute(delete(exclusions).where(exclusions.c.kind == "track", exclusions.c.value.in_(gone)))
             await tx.execute(delete(facts).where(facts.c.name.endswith(f" of {listener_id}", autoescape=True)))
+            # A ban stays as a keyed hash, or being forgotten would undo it; PRIVACY.md says so.
+            await tx.execute(update(bans).where(bans.c.listener_id == listener_id).values(listener_id=None))
             await tx.execute(delete(listeners).where(listeners.c.id == listener_id))
         await self._settle()
         return [piece.dir for piece in pieces]

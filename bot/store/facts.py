@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import delete, select
 
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
 from bot.store.dialect import insert
 from bot.store.tables import facts
 
@@ -15,7 +15,12 @@ class Facts:
 
     async def get(self, name: str) -> str | None:
         async with self._database.read() as tx:
-            return (await tx.execute(select(facts.c.value).where(facts.c.name == name))).scalar_one_or_none()
+            return await self.get_in(tx, name)
+
+    @staticmethod
+    async def get_in(tx: Transaction, name: str) -> str | None:
+        """As `get`, within a transaction."""
+        return (await tx.execute(select(facts.c.value).where(facts.c.name == name))).scalar_one_or_none()
 
     async def put(self, name: str, value: str) -> None:
         async with self._database.write() as tx:

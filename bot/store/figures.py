@@ -47,3 +47,29 @@ async def read_figures(database: Database, now: datetime | None = None) -> Figur
     took = 0.0 if last is None else max(0.0, (last.made - last.asked).total_seconds())
     states = {state.value: counted.get(state.value, 0) for state in State}
     return Figures(states, people, pieces, verdicts, waited, took)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFigures:
+    """Of one server: pieces made, listeners who asked, ratings of its pieces, what waits or runs, what failed."""
+
+    pieces: int
+    listeners: int
+    ratings: int
+    waiting: int
+    failed: int
+
+
+async def read_server_figures(database: Database, server_id: str) -> ServerFigures:
+    """Raises StoreError when the database does not answer."""
+    here = jobs.c.server_id == server_id
+    statement = select(
+        select(func.count()).select_from(tracks).join(jobs, jobs.c.id == tracks.c.id).where(here).scalar_subquery(),
+        select(func.count(jobs.c.listener_id.distinct())).where(here).scalar_subquery(),
+        select(func.count()).select_from(ratings).join(jobs, jobs.c.id == ratings.c.track_id).where(here)
+        .scalar_subquery(),
+        select(func.count()).where(here, jobs.c.state.in_((State.QUEUED, State.RUNNING))).scalar_subquery(),
+        select(func.count()).where(here, jobs.c.state == State.FAILED).scalar_subquery(),
+    )  # fmt: skip
+    async with database.read() as tx:
+        return ServerFigures(*(int(number) for number in (await tx.execute(statement)).one()))

@@ -14,6 +14,7 @@ from bot.store.listeners import Listeners
 from bot.store.listens import Listens
 from bot.store.messages import Messages
 from bot.store.ratings import Ratings
+from bot.store.servers import Servers
 from bot.store.statements import Statements
 from bot.store.tastes import Tastes
 from bot.store.tracks import Tracks
@@ -33,6 +34,7 @@ class Store:
     links: Links
     statements: Statements
     tastes: Tastes
+    servers: Servers
     everything: Everything
 
     @staticmethod
@@ -51,5 +53,6 @@ class Store:
             links=Links(database, listeners, seal),
             statements=Statements(database, listeners),
             tastes=Tastes(database, listeners),
+            servers=Servers(database),
             everything=Everything(database),
         )

@@ -29,7 +29,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA = "0004"  # the newest revision in migrations/versions
+SCHEMA = "0005"  # the newest revision in migrations/versions
 
 metadata = MetaData(
     naming_convention={
@@ -144,8 +144,11 @@ jobs = Table(
     Column("created_at", Utc, nullable=False),
     Column("claimed_at", Utc),
     Column("updated_at", Utc, nullable=False),
+    # The server it was asked for on, where the bot is a member of it.
+    Column("server_id", String(64)),
     Index(None, "state", "created_at"),
     Index(None, "listener_id", "claimed_at"),
+    Index(None, "server_id", "created_at"),
 )
 
 tracks = Table(
@@ -228,6 +231,49 @@ messages = Table(
     Column("answered_at", Utc),
     Column("seeded_at", Utc),
     Index(None, "answered_at"),
+)
+
+# What holds on one server ("discord:123"); NULL is no limit, and nothing set.
+servers = Table(
+    "servers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("listener_daily", Integer),
+    Column("server_daily", Integer),
+    Column("style", String(32)),
+    Column("length_s", Float),
+    Column("takes", Integer),
+)
+
+
+def _server() -> Column[str]:
+    return Column("server_id", ForeignKey("servers.id", ondelete="CASCADE"), primary_key=True)
+
+
+# Where pieces may be asked for; none means everywhere.
+channels = Table("channels", metadata, _server(), Column("channel_id", String(32), primary_key=True))
+
+# Who may not use the bot on a server. The keyed hash is what counts; the id, to list them by, goes when they are
+# forgotten.
+bans = Table(
+    "bans",
+    metadata,
+    _server(),
+    Column("listener_key", String(64), primary_key=True),
+    Column("listener_id", String(64)),
+    Column("banned_at", Utc, nullable=False),
+)
+
+# What counts against a daily quota, kept for that day also when its job is deleted: that gives nothing back.
+uses = Table(
+    "uses",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="SET NULL")),
+    Column("server_id", String(64), nullable=False),
+    Column("listener_key", String(64), nullable=False),
+    Column("used_at", Utc, nullable=False),
+    Index(None, "server_id", "used_at"),
 )
 
 facts = Table(

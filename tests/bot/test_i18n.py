@@ -12,7 +12,8 @@ import pytest
 from bot.changes import CHANGES
 from bot.i18n.catalogue import ENGLISH, LANGUAGES, language_of, say, sentences
 
-FRONT = Path(__file__).parents[2] / "bot" / "discord_front"
+BOT = Path(__file__).parents[2] / "bot"
+FRONT = BOT / "discord_front"
 NAME = re.compile(r"^[-_\w]{1,32}$")
 
 
@@ -52,6 +53,7 @@ def test_a_language_is_translated(language: str) -> None:
 def test_every_key_that_is_said_exists_and_every_sentence_is_said() -> None:
     source = "\n".join(path.read_text("utf-8") for path in FRONT.rglob("*.py"))
     said = set(re.findall(r'"([a-z]+\.[a-z_]+)"', source)) | {f"changes.{name}" for name in CHANGES}
+    said |= {key for path in BOT.rglob("*.py") for key in re.findall(r'Refused\("([a-z._]+)"', path.read_text("utf-8"))}
     known = set(sentences(ENGLISH))
     commands = {key.removeprefix("commands.").removesuffix(".description") for key in known if "commands." in key}
     prefixes = tuple({key.split(".", maxsplit=1)[0] + "." for key in known})

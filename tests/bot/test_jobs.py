@@ -16,9 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bot.app import App
 from bot.errors import LeaseLost, UserError
+from bot.jobs.admission import Limits
 from bot.jobs.job import MAX_ATTEMPTS, MAX_POSTS, Claim, Finish, IllegalMove, Job, Posted, State, step
 from bot.jobs.progress import Throttle
-from bot.jobs.queue import Limits, Queue
+from bot.jobs.queue import Queue
 from bot.store.crypto import Seal
 from bot.store.database import Database
 from bot.store.store import Store

@@ -29,9 +29,11 @@ from tests.fakes.discord_objects import (
     DM_ID,
     GUILD_ID,
     JSON,
+    LOBBY_ID,
     TOKEN,
     USER_ID,
     Asked,
+    Channel,
     Fault,
     Message,
     Person,
@@ -101,9 +103,9 @@ class FakeDiscord:
     async def slash(
         self, name: str, *, user: int = USER_ID, place: str = "guild", locale: str = "en-US", **options: Any
     ) -> Asked:
-        """Somebody sends a slash command, such as “taste show”; `place` is guild, dm or foreign (a guild the bot is
-        not in)."""
-        resolved: JSON = {"attachments": {}, "users": {}}
+        """Somebody sends a slash command, such as “taste show”; `place` is guild, lobby (another of its channels), dm
+        or foreign (a guild the bot is not in)."""
+        resolved: JSON = {"attachments": {}, "users": {}, "channels": {}}
         given = [self._option(key, value, resolved) for key, value in options.items()]
         for part in reversed(name.split()[1:]):
             given = [{"name": part, "type": 1, "options": given}]
@@ -118,6 +120,9 @@ class FakeDiscord:
         if isinstance(value, Person):
             resolved["users"][str(value.id)] = objects.user(value.id, f"user{value.id % 100}")
             return {"name": key, "type": 6, "value": str(value.id)}
+        if isinstance(value, Channel):
+            resolved["channels"][str(value.id)] = objects.channel(value.id, "named") | {"permissions": "0"}
+            return {"name": key, "type": 7, "value": str(value.id)}
         return {"name": key, "type": objects.option_type(value), "value": value}
 
     def _hosted(self, name: str, content: bytes, kind: str | None = None) -> JSON:
@@ -162,8 +167,11 @@ class FakeDiscord:
         return await self._interact(5, data, user, "guild", source=asked.source)
 
     async def autocomplete(self, name: str, focused: str, typed: str) -> list[str]:
-        options = [{"name": focused, "type": 3, "value": typed, "focused": True}]
-        asked = await self._interact(4, {"id": "1", "name": name, "type": 1, "options": options}, USER_ID, "guild")
+        options: list[JSON] = [{"name": focused, "type": 3, "value": typed, "focused": True}]
+        root, *parts = name.split()
+        for part in reversed(parts):
+            options = [{"name": part, "type": 1, "options": options}]
+        asked = await self._interact(4, {"id": "1", "name": root, "type": 1, "options": options}, USER_ID, "guild")
         await self.until(lambda: asked.acks)
         assert asked.acks[0]["type"] == 8
         return [choice["name"] for choice in asked.acks[0]["data"]["choices"]]
@@ -294,11 +302,12 @@ class FakeDiscord:
                 "authorizing_integration_owners": {"0": "0"},
             }
         else:
+            channel = objects.channel(LOBBY_ID if place == "lobby" else CHANNEL_ID)
             payload |= {
                 "guild_id": str(GUILD_ID),
                 "guild": {"id": str(GUILD_ID), "features": [], "locale": "en-US"},
-                "channel": objects.channel(),
-                "channel_id": str(CHANNEL_ID),
+                "channel": channel,
+                "channel_id": channel["id"],
                 "member": objects.member(person),
             }
         if place == "foreign":

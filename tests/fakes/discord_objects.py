@@ -15,6 +15,7 @@ APP_ID = 900000000000000001
 BOT_ID = 900000000000000002
 GUILD_ID = 800000000000000001
 CHANNEL_ID = 700000000000000001
+LOBBY_ID = 700000000000000002
 DM_ID = 700000000000000009
 USER_ID = 600000000000000001
 JSON = dict[str, Any]
@@ -44,6 +45,13 @@ class Upload:
 @dataclass(frozen=True)
 class Person:
     """Somebody named in a command."""
+
+    id: int
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A text channel named in a command."""
 
     id: int
 
@@ -163,11 +171,11 @@ def member(user: JSON) -> JSON:
     }
 
 
-def channel() -> JSON:
+def channel(identity: int = CHANNEL_ID, name: str = "music") -> JSON:
     return {
-        "id": str(CHANNEL_ID),
+        "id": str(identity),
         "type": 0,
-        "name": "music",
+        "name": name,
         "position": 0,
         "permission_overwrites": [],
         "guild_id": str(GUILD_ID),
@@ -196,7 +204,7 @@ def guild() -> JSON:
         "emojis": [],
         "stickers": [],
         "features": [],
-        "channels": [channel()],
+        "channels": [channel(), channel(LOBBY_ID, "lobby")],
         "threads": [],
         "members": [member(user(BOT_ID, "tunesmith", bot=True))],
         "member_count": 2,

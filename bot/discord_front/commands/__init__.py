@@ -1,5 +1,6 @@
 """Slash commands, one file per group; each parses, calls one service method, formats."""
 
+from bot.discord_front.commands.admin import add_admin
 from bot.discord_front.commands.blend import add_blend
 from bot.discord_front.commands.compose import add_compose
 from bot.discord_front.commands.help import add_help
@@ -10,6 +11,8 @@ from bot.discord_front.commands.mood import add_mood
 from bot.discord_front.commands.privacy import add_privacy
 from bot.discord_front.commands.taste import add_taste
 
-ADDED = (add_compose, add_like, add_blend, add_library, add_mood, add_taste, add_link, add_privacy, add_help)
+ADDED = (
+    add_compose, add_like, add_blend, add_library, add_mood, add_taste, add_link, add_privacy, add_admin, add_help,
+)  # fmt: skip
 
 __all__ = ["ADDED"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MOST = 25  # choices Discord shows
 _LOW_BPM, _HIGH_BPM = (int(limit) for limit in TEMPO_RANGE_BPM)
-_LOW_S, _HIGH_S = (int(limit) for limit in LENGTH_RANGE_S)
+LOW_S, HIGH_S = (int(limit) for limit in LENGTH_RANGE_S)
 _KEYS = tuple(str(Key(tonic, mode)) for mode in ("major", "minor") for tonic in range(12))
 
 
@@ -30,7 +30,7 @@ def add_compose(tree: app_commands.CommandTree[Front], front: Front) -> None:
         style: str | None = None,
         tempo: app_commands.Range[float, _LOW_BPM, _HIGH_BPM] | None = None,
         key: str | None = None,
-        length: app_commands.Range[int, _LOW_S, _HIGH_S] | None = None,
+        length: app_commands.Range[int, LOW_S, HIGH_S] | None = None,
         meter: str | None = None,
         instruments: app_commands.Range[str, 1, 100] | None = None,
         novelty: app_commands.Range[int, 0, 100] | None = None,
@@ -64,12 +64,17 @@ def add_compose(tree: app_commands.CommandTree[Front], front: Front) -> None:
     @compose.autocomplete("style")
     async def complete_style(interaction: discord.Interaction[Front], current: str) -> list[app_commands.Choice[str]]:
         del interaction
-        return _choices(name for name in STYLES if _begins(name, current))
+        return beginning(STYLES, current)
 
     @compose.autocomplete("key")
     async def complete_key(interaction: discord.Interaction[Front], current: str) -> list[app_commands.Choice[str]]:
         del interaction
-        return _choices(name for name in _KEYS if _begins(name, current))
+        return beginning(_KEYS, current)
+
+
+def beginning(names: Iterable[str], typed: str) -> list[app_commands.Choice[str]]:
+    """The choices that begin as typed."""
+    return _choices(name for name in names if _begins(name, typed))
 
 
 def _begins(name: str, typed: str) -> bool:

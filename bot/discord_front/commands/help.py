@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN = (
     "compose", "like-this", "blend", "mood", "history", "favourites", "taste", "link", "unlink", "import", "privacy",
-    "about",
+    "admin", "about",
 )  # fmt: skip
 
 
