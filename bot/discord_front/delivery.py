@@ -43,10 +43,12 @@ _log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often the store is looked at and a message is edited, in seconds."""
+    """How often the store is looked at and a message is edited, in seconds; `rest_s` lies between two looks even when
+    many wake us, since one look sees them all."""
 
     poll_s: float = 1.0
     edit_s: float = 3.0
+    rest_s: float = 0.2
 
 
 class Courier:
@@ -92,6 +94,7 @@ class Courier:
         try:
             while True:
                 await self._look()
+                await asyncio.sleep(min(self._pace.rest_s, self._pace.poll_s))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._pace.poll_s):
                         await self._woken.wait()

@@ -14,11 +14,12 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Dialect, Executable, event, make_url, text
+from sqlalchemy import URL, Connection, CursorResult, Dialect, Executable, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.errors import NewerDatabase, StoreError
+from bot.store.onetrip import connect
 from bot.store.tables import SCHEMA
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -61,7 +62,7 @@ class Database:
         try:
             parsed = make_url(url)
             self._path = parsed.database if parsed.get_backend_name() == "sqlite" else None
-            self._engine: AsyncEngine = create_async_engine(parsed, pool_size=4, max_overflow=0)
+            self._engine: AsyncEngine = create_async_engine(parsed, pool_size=4, max_overflow=0, **_driver(parsed))
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise StoreError(f"The database address cannot be used: {_first_line(error)}.") from error
         self._write_lock = asyncio.Lock()
@@ -149,6 +150,14 @@ class Database:
             "note": "" if safe else "this SQLite has the WAL-reset bug, so the rollback journal is used",
             "path": self._path,
         }
+
+
+def _driver(url: URL) -> dict[str, Any]:
+    """Our own connections for a plain SQLite file; what an address says beyond its path is the driver's to read."""
+    path = url.database
+    if url.get_backend_name() != "sqlite" or not path or url.query:
+        return {}
+    return {"async_creator": lambda: connect(path)}
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
