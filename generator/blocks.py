@@ -13,10 +13,10 @@ from torch import Tensor
 
 from generator.errors import SoundError
 
-SIZE = 1 << 16
-MARGIN = 1 << 13
-"""Samples before and after a block that are transformed with it and thrown away: a filter may ring that long (0.19 s
-at 44.1 kHz; a 20 Hz high-pass has then fallen by 140 dB)."""
+SIZE = 1 << 15
+MARGIN = 1 << 12
+"""Samples before and after a block that are transformed with it and thrown away: a filter may ring that long (93 ms
+at 44.1 kHz; a 20 Hz high-pass has then fallen by 70 dB)."""
 HOP = SIZE - 2 * MARGIN
 _SAMPLED = 32
 _TOGETHER = 8  # blocks in one go: a few megabytes, which the allocator hands out again without asking the system

@@ -23,6 +23,7 @@ from generator.render.waves import RowKey, oscillation, ratio, rows, seconds
 _BATCH_SAMPLES = 1 << 22  # a curve has a point for every 16 of them
 _CHOKE_S = 0.12
 _LONGEST_S = 30.0
+_CUTOFF_STEP = 100  # cents: nobody hears an edge above the note move by a semitone
 _EMU_FACTOR = 0.4  # fonts are voiced for hardware that applies 0.4 of the written attenuation; all players follow
 
 
@@ -117,7 +118,7 @@ def _hit(zones: Sequence[Zone], index: int, event: Event, choke: int | None, *, 
     elif until_loop_end:
         length = min(length, off + int((zone.end - zone.loop_start) / ratio(zone, event.pitch)))
     cents = _cutoff_cents(zone, event, kit=kit)
-    key = RowKey(index, event.pitch, 50 * round(cents / 50), off if until_loop_end else 0)
+    key = RowKey(index, event.pitch, _CUTOFF_STEP * round(cents / _CUTOFF_STEP), off if until_loop_end else 0)
     return _Hit(event, key, off, min(length, longest), choked)
 
 

@@ -104,13 +104,20 @@ class _Source:
         if mode:
             loop = raw[self.loop_start : self.loop_start + self.period]
             straight = np.concatenate([raw[: self.loop_start], np.resize(loop, max(reach - self.loop_start, 1))])
-        self.whole = self._padded(straight, device)
-        self.tail = self._padded(raw, device) if mode == 3 else None
+        self.whole = self._cubics(straight, device)
+        self.tail = self._cubics(raw, device) if mode == 3 else None
 
     @staticmethod
-    def _padded(raw: np.ndarray[tuple[int], np.dtype[np.float32]], device: torch.device) -> Tensor:
-        """One sample of silence before, a few after, for the interpolation."""
-        return torch.from_numpy(np.pad(raw, (1, _GUARD))).to(device)
+    def _cubics(raw: np.ndarray[tuple[int], np.dtype[np.float32]], device: torch.device) -> Tensor:
+        """The four-point cubic (Hermite) of every sample and the next: factors of t to the power of 0 … 3 [4, samples].
+
+        One sample of silence before, a few after. A sample is read several times; so its cubic is made beforehand.
+        """
+        padded = torch.from_numpy(np.pad(raw, (1, _GUARD))).to(device)
+        a, b, c, d = (padded[shift : len(padded) - 3 + shift] for shift in range(4))
+        slope, next_slope, rise = (c - a).mul_(0.5), (d - b).mul_(0.5), c - b
+        cubic = (slope + next_slope).sub_(rise, alpha=2)
+        return torch.stack([b, slope, rise.sub_(slope).sub_(cubic), cubic])
 
 
 def _read(source: _Source, zone: Zone, keys: Sequence[RowKey], length: int) -> Tensor:
@@ -139,18 +146,15 @@ def _loops_done(source: _Source, position: int) -> int:
     return beyond // source.period * source.period if beyond > 0 else 0
 
 
-def _interpolated(pool: Tensor, position: Tensor) -> Tensor:
-    """Four-point cubic (Hermite) interpolation at 64-bit fixed-point positions, exact however long the note.
+def _interpolated(cubics: Tensor, position: Tensor) -> Tensor:
+    """The cubics of a source at 64-bit fixed-point positions, exact however long the note.
 
-    Beyond the end of the pool there is silence.
+    Beyond the end of the source there is silence.
     """
     t = (position & ((1 << _FRACTION_BITS) - 1)).float().mul_(2.0**-_FRACTION_BITS)
-    where = (position >> _FRACTION_BITS).clamp_(0, len(pool) - 4).flatten()
-    a, b, c, d = (pool.index_select(0, where + shift).view(t.shape) for shift in range(4))
-    slope, next_slope, rise = (c - a).mul_(0.5), (d - b).mul_(0.5), c - b
-    cubic = (slope + next_slope).sub_(rise, alpha=2)
-    square = rise.sub_(slope).sub_(cubic)
-    return cubic.mul_(t).add_(square).mul_(t).add_(slope).mul_(t).add_(b)
+    where = (position >> _FRACTION_BITS).clamp_(0, cubics.shape[1] - 1).flatten()
+    even, linear, square, cubic = (factors.index_select(0, where).view(t.shape) for factors in cubics)
+    return cubic.mul_(t).add_(square).mul_(t).add_(linear).mul_(t).add_(even)
 
 
 def _bends(zone: Zone) -> bool:
@@ -205,17 +209,19 @@ def _filter(sound: Tensor, zone: Zone, keys: Sequence[RowKey]) -> Tensor:
     own, device = zone.generators, sound.device
     q_db = min(max(own["filter_q"], 0), 960) / 10.0
     depth, level = own["mod_env_to_filter"], 10 ** (-q_db / 40.0)
-    cents = torch.tensor([float(key.cutoff_cents) for key in keys], device=device)
     if depth and not _settled(zone):
+        cents = torch.tensor([float(key.cutoff_cents) for key in keys], device=device)
         times = torch.arange(sound.shape[1] // _HOP + 2, device=device, dtype=torch.float32) * (_HOP / SAMPLE_RATE)
         curve = cents[:, None] + depth * modulation(zone, times)
         cutoffs = 8.176 * torch.exp2(curve.clamp(1500, 13500) / 1200.0)
         return swept_lowpass(sound, cutoffs, _quality(q_db), _HOP).mul_(level)
-    cents = cents + depth
-    heard = ((cents < _OPEN_CENTS) | (q_db > 0)).nonzero().flatten()
-    if len(heard):
-        cutoff = 8.176 * torch.exp2(cents[heard] / 1200.0)
-        sound[heard] = lowpass(sound[heard], cutoff, torch.full_like(cutoff, _quality(q_db))).mul_(level)
+    cents = [key.cutoff_cents + depth for key in keys]
+    heard = [row for row, cutoff in enumerate(cents) if cutoff < _OPEN_CENTS or q_db > 0]
+    cutoffs = [8.176 * 2.0 ** (cents[row] / 1200.0) for row in heard]
+    if len(heard) == len(keys):
+        return lowpass(sound, cutoffs, _quality(q_db)).mul_(level)
+    if heard:
+        sound[heard] = lowpass(sound[heard], cutoffs, _quality(q_db)).mul_(level)
     return sound
 
 
