@@ -33,6 +33,8 @@ from bot.jobs.job import (
     step,
 )
 from bot.jobs.reply import Reply
+from bot.store.database import Transaction
+from bot.store.shared import SharedWrites
 from bot.store.store import Store
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: ids are read aloud and typed
@@ -60,6 +62,7 @@ class Queue:
         self._lease = lease
         self._clock = clock
         self._ids = ids
+        self._shared = SharedWrites(store.database)  # a crowd that asks at once waits for one commit, not for hundreds
 
     async def enqueue(
         self,
@@ -78,7 +81,8 @@ class Queue:
         now = self._clock()
         server_id = None if reply is None else reply.server_id
         key = None if server_id is None else await self._store.servers.key(listener_id)
-        async with self._store.database.write() as tx:
+
+        async def store(tx: Transaction) -> tuple[Job, bool]:
             if reply is not None:
                 known = await self._store.messages.job_of_interaction(tx, reply.interaction_id)
                 if known is not None:
@@ -101,7 +105,9 @@ class Queue:
                 await self._store.servers.use(tx, server_id, key, job.id, now)
             if reply is not None:
                 await self._store.messages.add(tx, reply.row(job.id, self._store.seal))
-        return job, True
+            return job, True
+
+        return await self._shared.write(store)
 
     async def composing(self) -> int:
         """How many jobs are queued or running."""

@@ -1,0 +1,76 @@
+"""Writes that wait at the same moment share one transaction: the commit costs more than most of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from bot.errors import BotError
+from bot.store.database import Database, Transaction
+
+_MOST = 50  # in one transaction, so that other writers get their turn
+
+Result = TypeVar("Result")
+Work = Callable[[Transaction], Awaitable[Any]]
+
+
+class SharedWrites:
+    """One per database and process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
+        self._carrier: asyncio.Task[None] | None = None
+
+    async def write(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """What `work` returns, once it is committed; others that wait are carried out in the same transaction.
+
+        Work that raises a BotError must not have written anything: the transaction goes on without it. What else fails
+        is undone and tried once more by itself. Raises what `work` raises, and StoreError.
+        """
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, done))
+        if self._carrier is None or self._carrier.done():
+            self._carrier = asyncio.create_task(self._carry_all(), name="shared writes")
+        return await done
+
+    async def _carry_all(self) -> None:
+        while self._waiting:
+            await self._carry([self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))])
+
+    async def _carry(self, batch: list[tuple[Work, asyncio.Future[Any]]]) -> None:
+        try:
+            async with self._database.write() as tx:
+                outcomes = [await _outcome(work, tx) for work, _ in batch]
+        except Exception as error:  # noqa: BLE001 - each of those who wait is told
+            if len(batch) == 1:
+                _tell(batch[0][1], error)
+            else:
+                for one in batch:  # so that nobody fails for another's mistake
+                    await self._carry([one])
+            return
+        except asyncio.CancelledError:
+            for _, done in batch:
+                done.cancel()
+            raise
+        for (_, done), outcome in zip(batch, outcomes, strict=True):
+            _tell(done, outcome)
+
+
+async def _outcome(work: Work, tx: Transaction) -> Any:
+    """What it returns, or the refusal it raised."""
+    try:
+        return await work(tx)
+    except BotError as refusal:
+        return refusal
+
+
+def _tell(done: asyncio.Future[Any], outcome: Any) -> None:
+    if done.done():  # whoever waited is gone
+        return
+    if isinstance(outcome, Exception):
+        done.set_exception(outcome)
+    else:
+        done.set_result(outcome)
