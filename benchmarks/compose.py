@@ -46,6 +46,15 @@ _SILENCE_S = 2.0
 _RESIDUAL_DB = -60.0
 _NO_PULSE = 0.12  # strength below which nobody could tap along
 
+_WATCHED = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(done.returncode)
+"""
+"""Runs a command and says the memory of its largest process in KiB: a small one between, since what is started by a
+large process counts that one's memory too."""
+
 _COLUMNS = {
     "style": "style", "number": "text", "asked_bpm": "asked bpm", "heard_bpm": "heard", "tempo_off": "off %",
     "pulse": "pulse", "length_s": "length s", "bar_s": "bar s", "lufs": "LUFS", "peak": "dBTP",
@@ -170,14 +179,14 @@ def _cold(settings: Settings, soundfont: Path | None, out: Path) -> _Cold:
     command += ["--style", writable_styles()[0], "--length", f"{LENGTH_S:g}", "--seed", str(SEED)]
     began, worked = time.perf_counter(), _cpu_s()
     done = subprocess.run(  # noqa: S603 -- our own command, no shell
-        [*command, "--out", str(out), "--json"], capture_output=True, check=False, text=True, env=environment
-    )
+        [sys.executable, "-c", _WATCHED, *command, "--out", str(out), "--json"],
+        capture_output=True, check=False, text=True, env=environment,
+    )  # fmt: skip
     seconds, cpu_s = time.perf_counter() - began, _cpu_s() - worked
+    *said, memory = done.stderr.strip().splitlines()
     if done.returncode != 0:
-        raise GeneratorError(f"The command line did not finish the piece: {done.stderr.strip().splitlines()[-1]}")
-    # Of the largest process so far, the worker that composed included; Linux counts in KiB.
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return _Cold(Path(json.loads(done.stdout.splitlines()[-1])["dir"]), seconds, cpu_s, memory)
+        raise GeneratorError(f"The command line did not finish the piece: {(said or ['no reason given'])[-1]}")
+    return _Cold(Path(json.loads(done.stdout.splitlines()[-1])["dir"]), seconds, cpu_s, int(memory) / 1024)
 
 
 def _musts_of_rows(rows: list[dict[str, Any]]) -> list[Must]:

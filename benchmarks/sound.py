@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from benchmarks import fluidsynth
 from benchmarks.listen import decode, hear
 from benchmarks.result import Must, Options, Result, Rows
 from bot.settings import load_settings
+from generator import hands
 from generator.arrange.blend import style_of
 from generator.brief import Brief, writable_styles
 from generator.errors import GeneratorError
@@ -33,21 +35,27 @@ MOODS = ("chill", "happy", "sad", "energetic", "dark", "romantic", "hopeful", "p
 SEED = 20_261_124
 _LENGTH_S, _WHOLE_S, _LONG_S = 30.0, 60.0, 120.0
 _WORKING = ("render", "mix", "master", "encode")
+_SIX_PARTS, _MORE_PARTS = "funk", "cinematic"
+"""Of the styles that play six parts for two minutes the one with most notes, and the style with most parts."""
+_COMPARED = ("funk", "classical", "cinematic")
+"""Styles whose two minutes FluidSynth plays too: a band, chamber music, an orchestra."""
 _RENDER = """
-import json, resource, sys, torch
+import json, sys, torch
 from pathlib import Path
+from benchmarks.result import highest_mib
 from generator.remake import read_source, render_track
 torch.set_num_threads(1)
 font = Path(sys.argv[3]) if sys.argv[3] else None
 track = render_track(read_source(Path(sys.argv[1])), Path(sys.argv[2]), track_id="long", seed=1, soundfont=font)
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"timings_s": track.timings_s, "mib": memory, "parts": len(track.measured["parts"])}))
+print(json.dumps({"mib": highest_mib(), "parts": len(track.measured["parts"])} | track.timings_s))
 """
 
 _COLUMNS = {
     "style": "style", "mood": "mood", "seed": "seed", "tempo_off": "tempo off %", "rotation": "rotation",
     "bars_off": "bars off", "lufs_off": "LU off", "peak": "dBTP", "seconds": "s", "verified": "gates",
 }  # fmt: skip
+_LONG = {"style": "style", "run": "run", "parts": "parts", "mib": "MiB"} | {name: name for name in _WORKING}
+_CPU = {"style": "style", "notes": "notes", "ours_s": "ours, CPU s", "theirs_s": "FluidSynth, CPU s"}
 _ORACLE = {"programme": "programme", "off_db": "level dB", "cents": "cents", "spectral_db": "spectral dB"}
 
 
@@ -63,18 +71,24 @@ def run(options: Options) -> Result:
             for style in styles for mood in moods for seed in range(seeds)
         ]  # fmt: skip
         whole = _piece(brief_of("pop", "happy", SEED, _WHOLE_S), out / "whole", soundfont, 0)
-        long, score = _long(out, soundfont)
+        scores = {style: _composed(style, out, soundfont) for style in _COMPARED}
+        long = [row for style in (_SIX_PARTS, _MORE_PARTS) for row in _long(style, out, soundfont)]
     musts = [
         *_musts(rows),
         Must("whole compose of 60 s, warm", "<= 10 s", _s(whole["seconds"]), whole["seconds"] <= 10),
     ]
-    tables = [Rows("Asked and measured", _COLUMNS, rows)]
-    notes = [f"2-minute piece: {long[0]['parts']} parts heard, stages {long[0]['timings_s']}."]
+    tables = [
+        Rows("Asked and measured", _COLUMNS, rows),
+        Rows("Two minutes, seconds of each stage", _LONG, long, dict.fromkeys(_WORKING, 1)),
+    ]
     musts += _musts_of_long(long)
+    notes = []
     if fluidsynth.available() and soundfont is not None:
         oracle = fluidsynth.compare(soundfont)
+        cost = [_cost(style, score, soundfont) for style, score in scores.items()]
         tables.append(Rows("FluidSynth beside our sampler, farthest of three velocities", _ORACLE, oracle))
-        musts += _musts_of_oracle(oracle, score, soundfont)
+        tables.append(Rows("Two minutes of stems, one thread", _CPU, cost))
+        musts += _musts_of_oracle(oracle, cost)
     else:
         notes.append("FluidSynth or a soundfont is absent (“apt install fluidsynth”): the sampler was not compared.")
     return Result("sound", tables, musts, notes)
@@ -108,19 +122,33 @@ def _piece(brief: Brief, out: Path, soundfont: Path | None, seed: int) -> dict[s
     }
 
 
-def _long(out: Path, soundfont: Path | None) -> tuple[list[dict[str, Any]], Score]:
-    """Two processes that each render one 2-minute piece; the second row says whether their samples are the same."""
-    track = compose_track(
-        brief_of("cinematic", "hopeful", SEED, _LONG_S), out / "long", track_id="long", takes=1, soundfont=soundfont
-    )
+def _composed(style: str, out: Path, soundfont: Path | None) -> Score:
+    brief = brief_of(style, "hopeful", SEED, _LONG_S)
+    track = compose_track(brief, out / f"long {style}", track_id="long", takes=1, soundfont=soundfont)
+    return read_score(track.dir / "score.json")
+
+
+def _long(style: str, out: Path, soundfont: Path | None) -> list[dict[str, Any]]:
+    """Two processes that each render the style's two minutes; the second row says whether the samples are the same."""
     found = []
-    for name in ("first", "second"):
-        command = [sys.executable, "-c", _RENDER, str(track.dir), str(out / name), str(soundfont or "")]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 -- our own command
-        found.append(json.loads(done.stdout.splitlines()[-1]))
-    first, second = (decode(out / name / "track.mp3") for name in ("first", "second"))
+    for run in ("1", "2"):
+        command = [sys.executable, "-c", _RENDER, str(out / f"long {style}"), str(out / f"{style} {run}")]
+        done = subprocess.run([*command, str(soundfont or "")], check=True, capture_output=True, text=True)  # noqa: S603 -- our own command
+        found.append({"style": style, "run": run} | json.loads(done.stdout.splitlines()[-1]))
+    first, second = (decode(out / f"{style} {run}" / "track.mp3") for run in ("1", "2"))
     found[1]["same"] = bool(np.array_equal(first, second))
-    return found, read_score(track.dir / "score.json")
+    return found
+
+
+def _cost(style: str, score: Score, soundfont: Path) -> dict[str, Any]:
+    """Processor seconds for the same notes; ours on one thread too: two that share a core count double."""
+    with patch.object(hands, "MOST", 1):
+        render(score, soundfont, seed=1, device=torch.device("cpu"))
+        began = time.process_time()
+        render(score, soundfont, seed=1, device=torch.device("cpu"))
+        ours = time.process_time() - began
+    notes = sum(len(part.notes) for part in score.parts)
+    return {"style": style, "notes": notes, "ours_s": ours, "theirs_s": fluidsynth.play(score, soundfont)[1]}
 
 
 def _musts(rows: list[dict[str, Any]]) -> list[Must]:
@@ -139,27 +167,26 @@ def _musts(rows: list[dict[str, Any]]) -> list[Must]:
 
 
 def _musts_of_long(long: list[dict[str, Any]]) -> list[Must]:
-    seconds = min(sum(one["timings_s"][stage] for stage in _WORKING) for one in long)
-    memory = max(one["mib"] for one in long)
+    six = [row for row in long if row["style"] == _SIX_PARTS]
+    seconds = max(sum(row[stage] for stage in _WORKING) for row in six)
+    memory = max(row["mib"] for row in six) * 1.048576
+    same = all(row.get("same", True) for row in long)
     return [
-        Must("render, mix, master, encode 2 min", "<= 12 s", _s(seconds), seconds <= 12),
-        Must("its highest memory", "<= 900 MB", f"{memory * 1.048576:.0f} MB", memory * 1.048576 <= 900),
-        Must("same seed, two processes: samples", "identical", "yes" if long[1]["same"] else "no", long[1]["same"]),
+        Must(f"render, mix, master, encode 2 min, {six[0]['parts']} parts", "<= 12 s", _s(seconds), seconds <= 12),
+        Must("its highest memory", "<= 900 MB", f"{memory:.0f} MB", memory <= 900),
+        Must("same seed, two processes: samples", "identical", "yes" if same else "no", same),
     ]
 
 
-def _musts_of_oracle(rows: list[dict[str, Any]], score: Score, soundfont: Path) -> list[Must]:
+def _musts_of_oracle(rows: list[dict[str, Any]], cost: list[dict[str, Any]]) -> list[Must]:
     level, cents = (max(abs(row[key]) for row in rows) for key in ("off_db", "cents"))
     spectral = max(row["spectral_db"] for row in rows)
-    began = time.process_time()
-    render(score, soundfont, seed=1, device=torch.device("cpu"))
-    ours = time.process_time() - began
-    _, theirs = fluidsynth.play(score, soundfont)
+    ratio = sum(row["ours_s"] for row in cost) / sum(row["theirs_s"] for row in cost)
     return [
         Must("level against FluidSynth, farthest", "<= 1.5 dB", f"{level:.2f} dB", level <= 1.5),
         Must("tuning against FluidSynth, farthest", "<= 3 cents", f"{cents:.2f} cents", cents <= 3.0),
         Must("log-spectral distance, farthest", "<= 6 dB", f"{spectral:.2f} dB", spectral <= 6.0),
-        Must("CPU time against FluidSynth's", "<= 1.5", f"{ours / theirs:.2f}", ours <= 1.5 * theirs),
+        Must("CPU time against FluidSynth's, all three pieces", "<= 1.5", f"{ratio:.2f}", ratio <= 1.5),
     ]
 
 
