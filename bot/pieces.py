@@ -42,6 +42,10 @@ class Pieces:
         await self._own_job(listener_id, job_id)
         return await self._queue.cancel(job_id)
 
+    async def cancel_background(self, job_id: str) -> bool:
+        """Stop a job that nobody waits for any more; False when it is too late."""
+        return await self._queue.cancel(job_id)
+
     async def place(self, track_id: str) -> Place | None:
         """Where a piece was posted, as far as that is known."""
         row = await self._store.messages.of_job(track_id)

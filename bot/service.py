@@ -9,7 +9,7 @@ import asyncio
 import importlib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,20 @@ class Service:
             await self.tastes.exclude(listener_id, "track", job.id)
         return job, new
 
+    async def known(self, listener_id: str) -> bool:
+        """Whether somebody has used us before, and so has a taste to be heard."""
+        return await self._store.listeners.exists(listener_id)
+
+    async def broadcast(self, listener_id: str, request: Request, server_id: str) -> Job:
+        """Store a request that nobody waits for, such as a radio's: it comes after all others.
+
+        Raises UserError when nothing new is accepted, or the server's quota is used up.
+        """
+        job, _ = await self._enqueue(
+            listener_id, request.to_dict(), None, server_id=server_id, background=True
+        )  # fmt: skip
+        return job
+
     async def change(
         self, listener_id: str, track_id: str, change: Change, *, seed: int | None = None, reply: Reply | None = None
     ) -> tuple[Job, bool]:
@@ -150,14 +164,15 @@ class Service:
         return job, new
 
     async def _enqueue(
-        self, listener_id: str, request: dict[str, Any], reply: Reply | None, *, limited: bool = True
+        self, listener_id: str, request: dict[str, Any], reply: Reply | None, **options: Any
     ) -> tuple[Job, bool]:
+        """`options` as `Queue.enqueue` takes them."""
         if self._closing is not None:
             raise UserError(self._closing)
         if reply is not None:
             request = request | {"language": reply.language}
         seed = secrets.randbelow(_SEEDS) if request["seed"] is None else request["seed"]
-        return await self._queue.enqueue(listener_id, request, seed, reply=reply, limited=limited)
+        return await self._queue.enqueue(listener_id, request, seed, reply=reply, **options)
 
     async def propose(self, job: Job) -> dict[str, Any]:
         """What to compose for a job, and why: JSON with brief, why, heard, unknown, probability, ranker, choice; and
@@ -171,6 +186,8 @@ class Service:
         profiles = [await self.profile(name) for name in (job.listener_id, *dict.fromkeys(with_whom))]
         mood = await self.moods.get(job.listener_id)
         usual = None if job.server_id is None else await self.servers.of(job.server_id)
+        if usual is not None and job.background:
+            usual = replace(usual, style=None)  # a radio of one style only would have been asked for so
         return await asyncio.to_thread(_propose, job.request, profiles, job.seed, mood, usual)
 
     async def job(self, job_id: str) -> Job:

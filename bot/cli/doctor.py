@@ -17,7 +17,7 @@ import typer
 import generator
 from bot.app import find_soundfont, open_app
 from bot.cli.context import AsJson, err, out, print_json, run, say, settings
-from bot.errors import BotError, EngineError
+from bot.errors import BotError, EngineError, Refused
 from bot.settings import ENV_FILE, Settings, unknown_variables
 
 _NEED_MIB = 500
@@ -82,6 +82,7 @@ def _findings(chosen: Settings) -> Iterator[Finding]:
         except metadata.PackageNotFoundError:
             yield Finding(name, False, "not installed; run `make demo` or pip install --editable .")
     yield _ffmpeg()
+    yield _voice()
     soundfont = find_soundfont(chosen)
     yield Finding("soundfont", None if soundfont is None else True, _soundfont_detail(soundfont))
     weights = sorted((Path(generator.__file__).parent / "model" / "weights").glob("*.safetensors"))
@@ -114,6 +115,16 @@ def _ffmpeg() -> Finding:
         return Finding("ffmpeg", True, f"{' '.join(answer.stdout.split()[:3])} ({path})")
     except (RuntimeError, OSError, subprocess.SubprocessError):
         return Finding("ffmpeg", False, "none; install ffmpeg or imageio-ffmpeg")
+
+
+def _voice() -> Finding:
+    """What /radio needs; a bot without it does all the rest."""
+    from bot.discord_front.voice import missing, opus_version  # noqa: PLC0415 - the library takes a second to import
+
+    lacking = missing()
+    if lacking is not None:
+        return Finding("voice", None, str(Refused(lacking)))
+    return Finding("voice", True, f"{opus_version()}, for /radio")
 
 
 def _disk(home: Path) -> Finding:

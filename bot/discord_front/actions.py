@@ -46,6 +46,8 @@ class Actions:
             "score": self._score,
             "cancel": self._cancel,
             "reset": self._reset,
+            "skip": self._skip,
+            "stop": self._stop,
         }
 
     async def press(self, action: str, asked: Asked, about: str) -> None:
@@ -173,6 +175,14 @@ class Actions:
             return
         await asked.response.defer()
         self._front.courier.wake()
+
+    async def _skip(self, asked: Asked, _: str) -> None:
+        await asked.response.defer()
+        await self._front.radios.skip(asked)
+
+    async def _stop(self, asked: Asked, _: str) -> None:
+        await asked.response.defer()
+        await self._front.radios.stop(asked)
 
     async def _reset(self, asked: Asked, _: str) -> None:
         await asked.response.defer()

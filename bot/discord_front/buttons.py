@@ -43,13 +43,15 @@ LOOKS = {
     "cancel": Look("✖️"),
     "erase": Look("🗑️", ButtonStyle.danger),
     "reset": Look("🗑️", ButtonStyle.danger),
+    "skip": Look("⏭️", labelled=False),
+    "stop": Look("⏹️", labelled=False),
 }
 UNDER_A_PIECE = ("like", "dislike", "again", "why", "delete", "remix", "stems", "midi", "score")
 _ID = r"(?P<about>[0-9a-z]{1,25})"
 
 
 class PieceButton(Button, template=rf"tune:(?P<action>{'|'.join(LOOKS)}):{_ID}"):
-    """One of LOOKS for a track, or for a job that is to become one."""
+    """One of LOOKS for a track, for a job that is to become one, or for a server's radio."""
 
     def __init__(self, action: str, about: str, language: str = ENGLISH) -> None:
         look = LOOKS[action]
@@ -139,3 +141,13 @@ def piece_view(track_id: str, language: str) -> discord.ui.View:
 def single_view(action: str, about: str, language: str) -> discord.ui.View:
     """One button alone, such as Cancel."""
     return discord.ui.View(timeout=None).add_item(PieceButton(action, about, language))
+
+
+def radio_view(track_id: str, guild_id: str, language: str) -> discord.ui.View:
+    """Under what a radio plays."""
+    view = discord.ui.View(timeout=None)
+    for action, about in (
+        ("like", track_id), ("dislike", track_id), ("why", track_id), ("skip", guild_id), ("stop", guild_id),
+    ):  # fmt: skip
+        view.add_item(PieceButton(action, about, language))
+    return view

@@ -19,7 +19,9 @@ from bot.discord_front.buttons import DYNAMIC
 from bot.discord_front.commands import ADDED
 from bot.discord_front.delivery import Courier, Pace
 from bot.discord_front.door import Door, Tree, server_of
+from bot.discord_front.radios import Radios, cleaned_up
 from bot.discord_front.reactions import Reactions, listener_of
+from bot.discord_front.station import RadioPace
 from bot.discord_front.texts import Spoken, reader
 from bot.discord_front.uploads import fetched
 from bot.jobs.job import Job
@@ -35,18 +37,28 @@ _log = logger(__name__)
 
 
 def intents() -> discord.Intents:
-    """Guilds and reactions, nothing privileged."""
+    """Guilds, reactions and who sits in which voice channel; nothing privileged."""
     wanted = discord.Intents.none()
     wanted.guilds = True
     wanted.guild_reactions = True
     wanted.dm_reactions = True
+    wanted.voice_states = True
     return wanted
 
 
 class Front(discord.AutoShardedClient):
     """Owns the command tree, the courier and the reactions; knows nothing of how a piece is made."""
 
-    def __init__(self, store: Store, queue: Queue, service: Service, *, worker: str, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        queue: Queue,
+        service: Service,
+        *,
+        worker: str,
+        pace: Pace | None = None,
+        radio_pace: RadioPace | None = None,
+    ) -> None:
         super().__init__(
             intents=intents(),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -65,7 +77,8 @@ class Front(discord.AutoShardedClient):
             add(self.tree, self)
         self.courier = Courier(self, store, queue, service, worker=worker, pace=pace)
         self.actions = Actions(self)
-        self._store = store
+        self.facts = store.facts
+        self.radios = Radios(self, radio_pace)
         self._reactions = Reactions(self, service, store.messages)
         self._courier_task: asyncio.Task[None] | None = None
 
@@ -81,6 +94,7 @@ class Front(discord.AutoShardedClient):
             self._courier_task.cancel()
             await asyncio.gather(self._courier_task, return_exceptions=True)
             self._courier_task = None
+            await self.radios.close()
             await self.courier.pause()
         await super().close()
 
@@ -91,14 +105,15 @@ class Front(discord.AutoShardedClient):
         payload = [await command.get_translated_payload(self.tree, spoken) for command in every]
         digest = hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
         name = f"commands of {self.application_id}"
-        if await self._store.facts.get(name) != digest:
+        if await self.facts.get(name) != digest:
             await self.tree.sync()
-            await self._store.facts.put(name, digest)
+            await self.facts.put(name, digest)
             _log.info("commands synced", count=len(payload))
 
     async def on_ready(self) -> None:
         """Every fresh session; events may have been missed before it, so nothing one-time belongs here."""
         _log.info("ready", guilds=len(self.guilds))
+        await cleaned_up(self.radios)
         await self._reactions.reconcile()
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
@@ -106,6 +121,12 @@ class Front(discord.AutoShardedClient):
 
     async def on_raw_reaction_remove(self, event: discord.RawReactionActionEvent) -> None:
         await self._reactions.removed(event)
+
+    async def on_voice_state_update(
+        self, member: discord.Member, before: discord.VoiceState, after: discord.VoiceState
+    ) -> None:
+        del before, after
+        self.radios.noticed(member.guild.id)
 
     async def on_error(self, event_method: str, /, *args: object, **kwargs: object) -> None:
         del args, kwargs  # may hold what people wrote

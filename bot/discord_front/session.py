@@ -9,6 +9,7 @@ import discord
 
 from bot.discord_front.client import Front
 from bot.discord_front.delivery import Pace
+from bot.discord_front.station import RadioPace
 from bot.errors import FrontError, SettingsError
 from bot.jobs.queue import Queue
 from bot.service import Service
@@ -20,8 +21,17 @@ _BAD_TOKEN = (
 
 
 class FrontSession:
-    def __init__(self, store: Store, queue: Queue, service: Service, *, worker: str, pace: Pace | None = None) -> None:
-        self.front = Front(store, queue, service, worker=worker, pace=pace)
+    def __init__(
+        self,
+        store: Store,
+        queue: Queue,
+        service: Service,
+        *,
+        worker: str,
+        pace: Pace | None = None,
+        radio_pace: RadioPace | None = None,
+    ) -> None:
+        self.front = Front(store, queue, service, worker=worker, pace=pace, radio_pace=radio_pace)
 
     async def __aenter__(self) -> Self:
         return self

@@ -23,29 +23,30 @@ class Limits:
     backlog: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Who waits for a job; the key stands for them in what was used of a server's quotas."""
+
+    listener_id: str
+    key: str | None = None
+
+
 async def admit(
-    store: Store,
-    tx: Transaction,
-    limits: Limits,
-    listener_id: str,
-    now: datetime,
-    *,
-    server_id: str | None = None,
-    listener_key: str | None = None,
+    store: Store, tx: Transaction, limits: Limits, now: datetime, *, server_id: str | None, of: Waiting | None
 ) -> None:
-    """Raises Refused when a job of this listener, on this server, cannot be accepted now."""
+    """Raises Refused when a job of this listener (or of nobody's in particular), on this server, cannot be accepted."""
     words = await store.facts.get_in(tx, MAINTENANCE)
     if words is not None:
         raise Refused("refused.maintenance", words=words)
-    if await store.jobs.unfinished(tx, listener_id) >= limits.per_listener:
+    if of is not None and await store.jobs.unfinished(tx, of.listener_id) >= limits.per_listener:
         raise Refused("refused.pending", count=limits.per_listener)
     if await store.jobs.unfinished(tx) >= limits.backlog:
         raise Refused("refused.backlog")
     if server_id is None:
         return
     mine, everybodys = await store.servers.limits(tx, server_id)
-    if mine is not None:
-        when = await store.servers.free_at(tx, server_id, mine, now, listener_key)
+    if of is not None and mine is not None:
+        when = await store.servers.free_at(tx, server_id, mine, now, of.key)
         if when is not None:
             raise Refused("refused.quota", count=mine, when=when)
     if everybodys is not None:

@@ -66,6 +66,7 @@ class Job:
     error: str | None = None
     claimed_at: datetime | None = None
     server_id: str | None = None
+    background: bool = False
 
     @property
     def finished(self) -> bool:

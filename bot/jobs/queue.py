@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.errors import LeaseLost
-from bot.jobs.admission import Limits, admit
+from bot.jobs.admission import Limits, Waiting, admit
 from bot.jobs.job import (
     Beat,
     Cancel,
@@ -72,15 +72,19 @@ class Queue:
         *,
         reply: Reply | None = None,
         limited: bool = True,
+        server_id: str | None = None,
+        background: bool = False,
     ) -> tuple[Job, bool]:
-        """Store a new job, with the chat message to answer when there is one.
+        """Store a new job, with the chat message to answer when there is one (and the server in it).
+
+        One in the `background` comes after all others; of the quotas, that of the server alone counts it.
 
         Returns the job and True; or the job that this very interaction already made and False.
         Raises Refused when a limit or a quota of the server is reached, or new jobs are not accepted at all.
         """
         now = self._clock()
-        server_id = None if reply is None else reply.server_id
-        key = None if server_id is None else await self._store.servers.key(listener_id)
+        server_id = server_id if reply is None else reply.server_id
+        key = None if server_id is None else await self._store.servers.key("" if background else listener_id)
 
         async def store(tx: Transaction) -> tuple[Job, bool]:
             if reply is not None:
@@ -88,7 +92,8 @@ class Queue:
                 if known is not None:
                     return _job(await self._store.jobs.lock(tx, known)), False
             if limited:
-                await admit(self._store, tx, self._limits, listener_id, now, server_id=server_id, listener_key=key)
+                mine = None if background else Waiting(listener_id, key)
+                await admit(self._store, tx, self._limits, now, server_id=server_id, of=mine)
             await self._store.listeners.ensure(tx, listener_id, now)
             job = Job(
                 id=self._ids(),
@@ -99,6 +104,7 @@ class Queue:
                 created_at=now,
                 updated_at=now,
                 server_id=server_id,
+                background=background,
             )
             await self._store.jobs.add(tx, asdict(job))
             if server_id is not None and key is not None:

@@ -22,6 +22,12 @@ class Facts:
         """As `get`, within a transaction."""
         return (await tx.execute(select(facts.c.value).where(facts.c.name == name))).scalar_one_or_none()
 
+    async def beginning(self, prefix: str) -> dict[str, str]:
+        """All facts whose names begin so, by name."""
+        named = select(facts.c.name, facts.c.value).where(facts.c.name.startswith(prefix, autoescape=True))
+        async with self._database.read() as tx:
+            return {row.name: row.value for row in await tx.execute(named)}
+
     async def put(self, name: str, value: str) -> None:
         async with self._database.write() as tx:
             statement = insert(tx, facts).values(name=name, value=value)

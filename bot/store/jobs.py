@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, insert, nulls_first, select, update
+from sqlalchemy import RowMapping, and_, delete, func, insert, nulls_first, select, update
 
 from bot.store.database import Database, Transaction
 from bot.store.tables import exclusions, jobs, tracks
@@ -33,22 +33,18 @@ class Jobs:
     async def next_queued(self, tx: Transaction, now: datetime, only: str | None) -> RowMapping | None:
         """The queued job whose turn it is.
 
-        Listeners with fewer running jobs come first, then those served longest ago, then the older request;
-        so ten requests of one listener do not make another wait for all ten.
+        What somebody waits for comes before what nobody does. Listeners with fewer running jobs come first, then
+        those served longest ago, then the older request; so ten requests of one listener do not make another wait for
+        all ten.
         """
         theirs = jobs.alias("theirs")
-        running = (
-            select(func.count())
-            .where(theirs.c.listener_id == jobs.c.listener_id, theirs.c.state == "running")
-            .scalar_subquery()
-        )
-        served = (
-            select(func.max(theirs.c.claimed_at)).where(theirs.c.listener_id == jobs.c.listener_id).scalar_subquery()
-        )
+        same = and_(theirs.c.listener_id == jobs.c.listener_id, theirs.c.background == jobs.c.background)
+        running = select(func.count()).where(same, theirs.c.state == "running").scalar_subquery()
+        served = select(func.max(theirs.c.claimed_at)).where(same).scalar_subquery()
         statement = (
             select(jobs)
             .where(jobs.c.state == "queued", (jobs.c.not_before.is_(None)) | (jobs.c.not_before <= now))
-            .order_by(running, nulls_first(served.asc()), jobs.c.created_at, jobs.c.id)
+            .order_by(jobs.c.background, running, nulls_first(served.asc()), jobs.c.created_at, jobs.c.id)
             .limit(1)
             .with_for_update(skip_locked=True, of=jobs)
         )
@@ -66,10 +62,10 @@ class Jobs:
         return (await tx.execute(statement)).mappings().first()
 
     async def unfinished(self, tx: Transaction, listener_id: str | None = None) -> int:
-        """How many jobs are still to be composed, of one listener or of everybody."""
+        """How many jobs are still to be composed: of everybody, or of one listener who waits for them."""
         statement = select(func.count()).where(jobs.c.state.in_(COMPOSING))
         if listener_id is not None:
-            statement = statement.where(jobs.c.listener_id == listener_id)
+            statement = statement.where(jobs.c.listener_id == listener_id, ~jobs.c.background)
         return int((await tx.execute(statement)).scalar_one())
 
     async def remove(self, job_id: str) -> None:

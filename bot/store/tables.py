@@ -27,9 +27,10 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
-SCHEMA = "0005"  # the newest revision in migrations/versions
+SCHEMA = "0006"  # the newest revision in migrations/versions
 
 metadata = MetaData(
     naming_convention={
@@ -146,6 +147,8 @@ jobs = Table(
     Column("updated_at", Utc, nullable=False),
     # The server it was asked for on, where the bot is a member of it.
     Column("server_id", String(64)),
+    # Nobody waits for it: it comes after all others.
+    Column("background", Boolean, nullable=False, server_default=false()),
     Index(None, "state", "created_at"),
     Index(None, "listener_id", "claimed_at"),
     Index(None, "server_id", "created_at"),

@@ -11,6 +11,7 @@ from bot.app import App, open_app, open_runner
 from bot.discord_front.client import Front
 from bot.discord_front.delivery import Pace
 from bot.discord_front.session import FrontSession
+from bot.discord_front.station import RadioPace
 from bot.errors import StoreError
 from bot.jobs.job import Job, State
 from bot.settings import Settings
@@ -53,11 +54,16 @@ class Running:
 
 @asynccontextmanager
 async def running_bot(
-    settings: Settings, fake: FakeDiscord, *, composing: bool = True, orderly: bool = True
+    settings: Settings,
+    fake: FakeDiscord,
+    *,
+    composing: bool = True,
+    orderly: bool = True,
+    radio_pace: RadioPace | None = None,
 ) -> AsyncIterator[Running]:
     """`orderly` False leaves like a crash: nothing is released, nobody is told, tasks just end."""
     async with open_app(settings) as app, open_runner(app) as runner:
-        session = FrontSession(app.store, app.queue, app.service, worker="front", pace=QUICK)
+        session = FrontSession(app.store, app.queue, app.service, worker="front", pace=QUICK, radio_pace=radio_pace)
         session.front._connection.guild_ready_timeout = 0.05
         await session.login(TOKEN)
         tasks = [asyncio.create_task(session.listen())]

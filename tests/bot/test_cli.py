@@ -232,7 +232,18 @@ def test_doctor_names_everything(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("DISCORD_TOKEN", "s3cret-s3cret-s3cret")
     monkeypatch.setenv("TUNESMITH_SOUNDFOND", "/x")
     said = run("doctor")
-    for name in ("python", "torch", "discord.py", "ffmpeg", "soundfont", "weights", "database", "disk", "token"):
+    for name in (
+        "python",
+        "torch",
+        "discord.py",
+        "ffmpeg",
+        "soundfont",
+        "weights",
+        "database",
+        "disk",
+        "token",
+        "voice",
+    ):
         assert any(line.split()[1] == name for line in said.out.splitlines())
     assert "s3cret" not in said.out + said.err
     assert "did you mean TUNESMITH_SOUNDFONT?" in said.out

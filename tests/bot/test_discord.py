@@ -124,10 +124,10 @@ async def test_login_needs_no_privileged_intent_and_syncs_once(settings: Setting
         assert fake.identifies[0]["intents"] & PRIVILEGED == 0
         assert {command["name"] for command in fake.commands} == {
             "compose", "like-this", "blend", "history", "favourites", "mood", "taste", "link", "unlink", "import",
-            "privacy", "admin", "help", "about", "Compose something like this",
+            "privacy", "radio", "admin", "help", "about", "Compose something like this",
         }  # fmt: skip
         for command in fake.commands:
-            on_servers_only = command["name"] == "admin"
+            on_servers_only = command["name"] in {"admin", "radio"}
             assert command["integration_types"] == ([0] if on_servers_only else [0, 1])
             assert command["contexts"] == ([0] if on_servers_only else [0, 1, 2])
         options = {option["name"]: option for option in fake.commands[0]["options"]}

@@ -237,6 +237,17 @@ async def test_turns_are_fair_between_listeners(app: App) -> None:
     assert served == ["ada", "bob", "eve", "ada", "bob", "ada", "ada"]
 
 
+async def test_what_nobody_waits_for_comes_after_all_others_and_stands_in_nobodys_way(app: App) -> None:
+    queue = Queue(app.store, limits=Limits(per_listener=1, backlog=3))
+    radio, _ = await queue.enqueue("ada", request(), 7, background=True)
+    for listener in ("ada", "bob"):
+        await queue.enqueue(listener, request(), 7)
+    served = [job.id for _ in range(3) if (job := await queue.claim("w")) is not None]
+    assert served[2] == radio.id
+    with pytest.raises(UserError, match="long queue"):
+        await queue.enqueue("ada", request(), 7, background=True)
+
+
 async def test_two_claims_never_give_the_same_job(app: App) -> None:
     for number in range(12):
         await app.queue.enqueue(f"listener {number}", request(), 7)

@@ -1,9 +1,9 @@
 """A composer with the signature of `generator.pipeline.compose_track` and no music in it, for tests of the bot.
 
 The MP3 is a real one second tone at the brief's seed-dependent pitch. Words in the brief's text choose what
-goes wrong: "fakeslow" and "fakeslower" take seconds, "fakedieonce" and "fakedie" kill the process,
-"fakerefuse" refuses, "fakerefuseodd" refuses odd seeds, "fakebug" raises what nobody expects,
-"fakedisk" cannot write, "fakelarge" makes a larger file.
+goes wrong: "fakelong" plays for seven seconds, "fakeslow" and "fakeslower" take seconds, "fakedieonce" and
+"fakedie" kill the process, "fakerefuse" refuses, "fakerefuseodd" refuses odd seeds, "fakebug" raises what nobody
+expects, "fakedisk" cannot write, "fakelarge" makes a larger file.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def compose_track(
     out_dir.mkdir(parents=True, exist_ok=True)
     (out_dir / "stems").mkdir(exist_ok=True)
     (out_dir / "track.mp3").write_bytes(
-        tone_mp3(220.0 + brief.seed % 200, kbps=192 if "fakelarge" in brief.text else 64)
+        tone_mp3(
+            220.0 + brief.seed % 200, 7.0 if "fakelong" in brief.text else 1.0, 192 if "fakelarge" in brief.text else 64
+        )
     )
     for name in ("track.mid", "track.musicxml", "cover.png", "report.json", "provenance.json", "stems/lead.flac"):
         (out_dir / name).write_bytes(name.encode())

@@ -11,7 +11,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Self
 from urllib.parse import unquote
 
@@ -63,6 +63,7 @@ class FakeDiscord:
         self.closes: list[int | None] = []
         self.changed = asyncio.Event()
         self.shards = 1
+        self.voice: Callable[[int | None], Awaitable[None]] | None = None  # what happens when the bot joins or leaves
         self._sockets: dict[int, web.WebSocketResponse] = {}  # by shard
         self._events: dict[int, list[JSON]] = {}
         self._runner: web.AppRunner | None = None
@@ -242,6 +243,9 @@ class FakeDiscord:
                     self._sockets[shard] = socket
                     self.identifies.append(message["d"])
                     await self._welcome(shard)
+                case 4 if self.voice is not None:
+                    wanted = message["d"]["channel_id"]
+                    await self.voice(None if wanted is None else int(wanted))
                 case 6:
                     shard = int(message["d"]["session_id"].removeprefix("session"))
                     self._sockets[shard] = socket
@@ -363,6 +367,7 @@ class FakeDiscord:
         yield "POST", r"/channels/(\d+)/messages", self._post
         yield "GET", r"/channels/(\d+)/messages", self._list
         yield "GET", r"/channels/(\d+)/messages/(\d+)", self._get
+        yield "PATCH", r"/channels/(\d+)/messages/(\d+)", self._edit
         yield "PUT", r"/channels/(\d+)/messages/(\d+)/reactions/([^/]+)/@me", self._add_reaction
         yield "GET", r"/channels/(\d+)/messages/(\d+)/reactions/([^/]+)", self._reaction_users
 
@@ -486,6 +491,11 @@ class FakeDiscord:
         if message not in self.messages:
             return _answer({"message": "Unknown Message", "code": 10008}, 404)
         return _answer(self.messages[message].payload())
+
+    def _edit(self, _request: Any, body: Any, files: Any, _channel: str, message: str) -> web.Response:
+        if message not in self.messages:
+            return _answer({"message": "Unknown Message", "code": 10008}, 404)
+        return self._write(self.messages[message], body, files) or _answer(self.messages[message].payload())
 
     def _add_reaction(self, _r: Any, _b: Any, _f: Any, _channel: str, message: str, emoji: str) -> web.Response:
         users = self.messages[message].reactions.setdefault(emoji, [])

@@ -16,6 +16,8 @@ BOT_ID = 900000000000000002
 GUILD_ID = 800000000000000001
 CHANNEL_ID = 700000000000000001
 LOBBY_ID = 700000000000000002
+LOUNGE_ID = 700000000000000003
+STAGE_ID = 700000000000000004
 DM_ID = 700000000000000009
 USER_ID = 600000000000000001
 JSON = dict[str, Any]
@@ -184,11 +186,30 @@ def channel(identity: int = CHANNEL_ID, name: str = "music") -> JSON:
     }
 
 
+def voice_channel(identity: int = LOUNGE_ID, kind: int = 2) -> JSON:
+    facts = {"type": kind, "bitrate": 64_000, "user_limit": 0, "rtc_region": None, "video_quality_mode": 1}
+    return channel(identity, "Lounge") | facts
+
+
+def voice_state(user_id: int, channel_id: int | None) -> JSON:
+    who = member(user(user_id, "tunesmith" if user_id == BOT_ID else "someone", bot=user_id == BOT_ID))
+    flags = dict.fromkeys(("deaf", "mute", "self_deaf", "self_mute", "self_video", "suppress"), False)
+    return {
+        "guild_id": str(GUILD_ID),
+        "channel_id": None if channel_id is None else str(channel_id),
+        "user_id": str(user_id),
+        "member": who,
+        "session_id": f"voice{user_id}",
+        "request_to_speak_timestamp": None,
+        **flags,
+    }
+
+
 def guild() -> JSON:
     everyone = {
         "id": str(GUILD_ID),
         "name": "@everyone",
-        "permissions": "0",
+        "permissions": str(1 << 10 | 1 << 20 | 1 << 21),  # view, connect, speak
         "position": 0,
         "color": 0,
         "hoist": False,
@@ -204,7 +225,7 @@ def guild() -> JSON:
         "emojis": [],
         "stickers": [],
         "features": [],
-        "channels": [channel(), channel(LOBBY_ID, "lobby")],
+        "channels": [channel(), channel(LOBBY_ID, "lobby"), voice_channel(), voice_channel(STAGE_ID, 13)],
         "threads": [],
         "members": [member(user(BOT_ID, "tunesmith", bot=True))],
         "member_count": 2,

@@ -9,10 +9,12 @@ from bot.discord_front.commands.like import add_like
 from bot.discord_front.commands.link import add_link
 from bot.discord_front.commands.mood import add_mood
 from bot.discord_front.commands.privacy import add_privacy
+from bot.discord_front.commands.radio import add_radio
 from bot.discord_front.commands.taste import add_taste
 
 ADDED = (
-    add_compose, add_like, add_blend, add_library, add_mood, add_taste, add_link, add_privacy, add_admin, add_help,
+    add_compose, add_like, add_blend, add_library, add_mood, add_taste, add_link, add_privacy, add_radio, add_admin,
+    add_help,
 )  # fmt: skip
 
 __all__ = ["ADDED"]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from bot.discord_front.client import Front
 
 _SHOWN = (
-    "compose", "like-this", "blend", "mood", "history", "favourites", "taste", "link", "unlink", "import", "privacy",
-    "admin", "about",
+    "compose", "like-this", "blend", "radio", "mood", "history", "favourites", "taste", "link", "unlink", "import",
+    "privacy", "admin", "about",
 )  # fmt: skip
 
 
