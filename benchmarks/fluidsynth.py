@@ -10,6 +10,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,16 @@ from numpy.typing import NDArray
 from benchmarks.listen import RATE, decode
 from generator.brief import Key
 from generator.notation.midi import write_midi
-from generator.render.instruments import INSTRUMENTS
 from generator.render.render import render
-from generator.score import PPQ, Meter, Note, Part, Score, TempoChange
+from generator.score import PPQ, Control, Meter, Note, Part, Score, TempoChange
 
 VELOCITIES = (40, 80, 120)
 PROGRAMMES = (
     "grand_piano", "nylon_guitar", "violin", "cello", "flute", "clarinet", "trumpet", "vibraphone", "upright_bass",
     "strings",
 )  # fmt: skip
+_MOVED = (Control(0, "bend", 170), Control(0, "expression", 90))
+"""What the player of one more row does: bent up by 1.7 semitones, and softer."""
 _GAIN = 0.5
 _SLOT_S, _HELD_S = 3, 1.5
 _BANDS = 40
@@ -54,27 +56,29 @@ def play(score: Score, soundfont: Path) -> tuple[Sound, float]:
 
 def compare(soundfont: Path) -> list[dict[str, Any]]:
     """A row for every programme: level at three velocities in dB, tuning in cents, log-spectral distance in dB."""
-    rows = [_compare(name, soundfont) for name in PROGRAMMES if name in INSTRUMENTS]
+    rows = [_compare(name, soundfont) for name in PROGRAMMES]
     offset = float(np.median([level for row in rows for level in row["levels"]]))
+    rows.append(_compare("violin", soundfont, _MOVED))
     for row in rows:
         row["off_db"] = max((level - offset for level in row.pop("levels")), key=abs)
     return rows
 
 
-def _compare(name: str, soundfont: Path) -> dict[str, Any]:
+def _compare(name: str, soundfont: Path, moved: Sequence[Control] = ()) -> dict[str, Any]:
     pitch = 36 if name == "upright_bass" else 67
     slot = _SLOT_S * PPQ  # at 60 bpm a quarter is a second
     notes = tuple(Note(at * slot, int(_HELD_S * PPQ), pitch, velocity) for at, velocity in enumerate(VELOCITIES))
     score = Score(
         name, Key(0, "major"), Meter(3, 4), len(VELOCITIES), (TempoChange(0, 60.0),), (), (),
-        (Part("part", "melody", name, notes),),
+        (Part("part", "melody", name, notes, tuple(moved)),),
     )  # fmt: skip
     ours = render(score, soundfont, seed=1, device=torch.device("cpu"))["part"].T.numpy()
     theirs, _ = play(score, soundfont)
     pairs = [(_slot(ours, at), _slot(theirs, at)) for at in range(len(VELOCITIES))]
-    hertz = 440.0 * 2 ** ((pitch - 69) / 12)
+    bend = sum(control.value for control in moved if control.kind == "bend")
+    hertz = 440.0 * 2 ** ((pitch - 69 + bend / 100) / 12)
     return {
-        "programme": name,
+        "programme": f"{name}, moved" if moved else name,
         "levels": [_level_db(one) - _level_db(other) for one, other in pairs],
         "cents": max((_cents(one, hertz) - _cents(other, hertz) for one, other in pairs), key=abs),
         "spectral_db": float(np.mean([_distance_db(one, other) for one, other in pairs])),

@@ -64,7 +64,8 @@ class Note:
     """One note on the grid; `micro` ticks (positive = late) are added when it is played.
 
     Drum parts use General MIDI percussion pitches (36 kick, 38 snare, 42 closed hat …). `lyric` is the syllable sung
-    on the note; one that ends in "-" goes on with the word ("Hal-", "le-", "lu-", "jah").
+    on the note; one that ends in "-" goes on with the word ("Hal-", "le-", "lu-", "jah"). With a `slide` the note
+    begins so many semitones higher (lower where negative) and slides to its pitch within `SLIDE_TICKS`.
     """
 
     onset: int
@@ -73,6 +74,7 @@ class Note:
     velocity: int = 80
     micro: int = 0
     lyric: str = ""
+    slide: int = 0
 
     @property
     def end(self) -> int:
@@ -115,16 +117,38 @@ class Section:
     material: str
 
 
+CONTROLLERS: dict[str, tuple[int, int]] = {
+    "modulation": (0, 127), "volume": (0, 127), "pan": (0, 127), "expression": (0, 127), "bend": (-2400, 2400),
+}  # fmt: skip
+"""What a player can move while notes sound, and its range: as MIDI counts it (pan: 64 is the middle), `bend` in cents.
+Until it is moved, modulation and bend are 0, pan is 64, volume and expression are 127."""
+SLIDE_TICKS = PPQ // 4
+MOST_SLIDE = 24
+"""Semitones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A controller moved to a value, where it stays until it is moved again."""
+
+    tick: int
+    kind: str
+    value: int
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One instrument's notes. `name` is unique in a score, `role` says what it does
-    (melody, counter, chords, pad, bass, drums, texture), `instrument` is a name of the instrument catalogue.
+    """One instrument's notes, and the moves of its controllers in order of time.
+
+    `name` is unique in a score, `role` says what it does (melody, counter, chords, pad, bass, drums, texture),
+    `instrument` is a name of the instrument catalogue.
     """
 
     name: str
     role: str
     instrument: str
     notes: tuple[Note, ...]
+    controls: tuple[Control, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,9 +77,7 @@ def _pattern_bar(outline: Outline, start: int, strokes: Sequence[Stroke], part: 
         velocity = part.velocity + stroke.weight + (6 if onset == start else 0)
         sounding = max(30, round(((change or end) - onset) * part.gate))
         if stroke.what == "S" and pitch + 12 <= part.high:
-            # There is no pitch bend in a Score: a slide is a short note an octave up, bound to the root.
-            written.append(Note(onset, SIXTEENTH // 2, pitch + 12, velocity))
-            written.append(Note(onset + SIXTEENTH // 2, max(30, sounding - SIXTEENTH // 2), pitch, velocity))
+            written.append(Note(onset, sounding, pitch, velocity, slide=12))
         else:
             written.append(Note(onset, sounding, pitch, velocity))
         if change is not None:

@@ -13,7 +13,7 @@ from generator.brief import TEMPO_RANGE_BPM, Key
 from generator.edit.lead import bars_at
 from generator.errors import EditError
 from generator.render.instruments import INSTRUMENTS
-from generator.score import Chord, Note, Part, Score, Section, TempoChange
+from generator.score import Chord, Control, Note, Part, Score, Section, TempoChange
 
 MOST_SEMITONES = 24
 
@@ -146,7 +146,10 @@ def cut(score: Score, first: int, last: int) -> Score:
     if last - first + 1 == score.bars:
         raise EditError("A piece keeps at least one bar.")
     gap = end - start
-    parts = tuple(replace(part, notes=_close(part.notes, start, end)) for part in score.parts)
+    parts = tuple(
+        replace(part, notes=_close(part.notes, start, end), controls=_moves_without(part.controls, start, end))
+        for part in score.parts
+    )
     chords: list[Chord] = []
     for chord in score.chords:
         if chord.onset < start:
@@ -168,6 +171,15 @@ def _close(notes: Sequence[Note], start: int, end: int) -> tuple[Note, ...]:
         elif note.onset >= end:
             kept.append(replace(note, onset=note.onset - (end - start)))
     return tuple(kept)
+
+
+def _moves_without(controls: Sequence[Control], start: int, end: int) -> tuple[Control, ...]:
+    """Where the gap was, controllers stand as they stood at its end."""
+    placed: dict[tuple[int, str], Control] = {}
+    for control in controls:
+        tick = control.tick if control.tick <= start else max(start, control.tick - (end - start))
+        placed[tick, control.kind] = replace(control, tick=tick)
+    return tuple(sorted(placed.values(), key=lambda control: control.tick))
 
 
 def _sections_without(sections: Sequence[Section], first: int, end: int) -> tuple[Section, ...]:
@@ -194,7 +206,11 @@ def open_gap(score: Score, bar: int, bars: int, section: Section) -> Score:
     """Make room for `bars` empty bars before bar `bar` (from 0), as a section of their own."""
     start, gap = bar * score.meter.bar_ticks, bars * score.meter.bar_ticks
     parts = tuple(
-        replace(part, notes=tuple(n if n.onset < start else replace(n, onset=n.onset + gap) for n in part.notes))
+        replace(
+            part,
+            notes=tuple(n if n.onset < start else replace(n, onset=n.onset + gap) for n in part.notes),
+            controls=tuple(c if c.tick < start else replace(c, tick=c.tick + gap) for c in part.controls),
+        )
         for part in score.parts
     )
     chords: list[Chord] = []

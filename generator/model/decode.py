@@ -7,14 +7,15 @@ layers are plain functions on plain weights here. `Composer.forward` is the refe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from generator.model.transformer import EPSILON, Composer, Rotation, rotate
+from generator.model.transformer import EPSILON, Block, Composer, Rotation, rotate
 
 _Where = tuple[slice | Tensor, slice | Tensor]
 """An index into (rows, places): where the keys and values of what is being read go."""
@@ -32,7 +33,7 @@ class Decoder:
                 block.norm_attention.weight, block.attention.qkv.weight, block.attention.out.weight,
                 block.norm_feed.weight, block.feed.gate_up.weight, block.feed.down.weight,
             )
-            for block in model.blocks
+            for block in cast("Iterable[Block]", model.blocks)
         ]  # fmt: skip
         # One place more than the context: what only fills up a short row may go there.
         shape = (config.layers, rows, config.context + 1, config.heads, config.width // config.heads)
@@ -94,8 +95,8 @@ class Decoder:
         width, heads = (self._config.width,), self._config.heads
         x = F.embedding(ids, self._embed)
         for layer, (norm_attention, qkv, out, norm_feed, gate_up, down) in enumerate(self._layers):
-            seen = F.linear(F.rms_norm(x, width, norm_attention, EPSILON), qkv).unflatten(-1, (3, heads, -1))
-            q, k, v = seen.unbind(2)  # each (rows, T, heads, D)
+            seen = F.linear(F.rms_norm(x, width, norm_attention, EPSILON), qkv)
+            q, k, v = seen.view(*ids.shape, 3, heads, -1).unbind(2)  # each (rows, T, heads, D)
             self._keys[layer, *where], self._values[layer, *where] = rotate(k, rotation), v
             past = self._keys[layer, :, :end], self._values[layer, :, :end]
             heard = F.scaled_dot_product_attention(

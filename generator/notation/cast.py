@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from generator.arrange.style import ROLES
 from generator.notation.symbols import Description
 from generator.render.instruments import INSTRUMENTS
-from generator.score import Note, Part
+from generator.score import Control, Note, Part
 
 # The nearest General MIDI programme of instruments that exist only as synthesiser voices.
 _SYNTH_PROGRAMS = {
@@ -40,6 +40,7 @@ class Player:
     program: int | None = None
     drums: bool = False
     notes: list[Note] = field(default_factory=list)
+    controls: tuple[Control, ...] = ()
     known: Description | None = None
 
 
@@ -81,7 +82,7 @@ def cast(players: Sequence[Player]) -> tuple[Part, ...]:
             name = f"{name}_{taken[name]}"
             taken[name] += 1
         notes = tuple(sorted(player.notes, key=lambda note: (note.onset, note.pitch)))
-        parts.append(Part(name, role, instrument, notes))
+        parts.append(Part(name, role, instrument, notes, player.controls))
     return tuple(parts)
 
 

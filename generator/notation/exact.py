@@ -1,6 +1,6 @@
 """A Score as JSON, to the last tick: what MIDI and MusicXML each keep one half of, grid and microtiming, is kept whole.
 
-Notes are rows of onset, duration, pitch, velocity, micro and, where it is sung, the syllable.
+Notes are rows of onset, duration, pitch, velocity, micro and, where there are, syllable and slide.
 """
 
 from __future__ import annotations
@@ -13,9 +13,22 @@ from typing import Any
 from generator.arrange.style import ROLES
 from generator.brief import Key
 from generator.errors import NotationError
-from generator.notation.tidy import MAX_NOTES, check_bars, check_meter, check_tempo
+from generator.notation.tidy import MAX_CONTROLS, MAX_NOTES, check_bars, check_meter, check_tempo
 from generator.render.instruments import INSTRUMENTS
-from generator.score import CHORD_TONES, PPQ, Chord, Meter, Note, Part, Score, Section, TempoChange
+from generator.score import (
+    CHORD_TONES,
+    CONTROLLERS,
+    MOST_SLIDE,
+    PPQ,
+    Chord,
+    Control,
+    Meter,
+    Note,
+    Part,
+    Score,
+    Section,
+    TempoChange,
+)
 
 VERSION = 1
 MAX_BYTES = 20_000_000
@@ -27,8 +40,16 @@ def write_exact(score: Score, path: Path) -> None:
 
 
 def _part_row(part: Part) -> dict[str, Any]:
-    rows = [[n.onset, n.duration, n.pitch, n.velocity, n.micro, *([n.lyric] if n.lyric else [])] for n in part.notes]
-    return {"name": part.name, "role": part.role, "instrument": part.instrument, "notes": rows}
+    rows = [[n.onset, n.duration, n.pitch, n.velocity, n.micro, *_more(n)] for n in part.notes]
+    row = {"name": part.name, "role": part.role, "instrument": part.instrument, "notes": rows}
+    moves = [[control.tick, control.kind, control.value] for control in part.controls]
+    return row | ({"controls": moves} if moves else {})
+
+
+def _more(note: Note) -> list[str | int]:
+    if note.slide:
+        return [note.lyric, note.slide]
+    return [note.lyric] if note.lyric else []
 
 
 def read_exact(path: Path) -> Score:
@@ -52,16 +73,18 @@ def read_exact(path: Path) -> Score:
 def _score(data: dict[str, Any]) -> Score:
     if data.pop("version") != VERSION:
         raise ValueError("it is of another version")
-    parts = tuple(
-        Part(part["name"], part["role"], part["instrument"], tuple(Note(*row) for row in part["notes"]))
-        for part in data.pop("parts")
-    )
     return Score(
         **{name: data[name] for name in ("title", "bars")}, key=Key(**data["key"]), meter=Meter(**data["meter"]),
         tempos=tuple(TempoChange(**change) for change in data["tempos"]),
         chords=tuple(Chord(**chord) for chord in data["chords"]),
-        sections=tuple(Section(**section) for section in data["sections"]), parts=parts,
+        sections=tuple(Section(**section) for section in data["sections"]),
+        parts=tuple(_part(row) for row in data["parts"]),
     )  # fmt: skip
+
+
+def _part(row: dict[str, Any]) -> Part:
+    notes = tuple(Note(*note) for note in row["notes"])
+    return Part(row["name"], row["role"], row["instrument"], notes, tuple(Control(*c) for c in row.get("controls", [])))
 
 
 def _check(score: Score) -> None:
@@ -78,12 +101,20 @@ def _check(score: Score) -> None:
     if not all(_is_chord(chord, ticks) for chord in score.chords):
         raise ValueError("a chord is damaged")
     for part in score.parts:
-        if part.instrument not in INSTRUMENTS or part.role not in ROLES or part.name != Path(part.name).name:
-            raise ValueError(f"the part “{part.name}” is damaged")
-        if not all(_is_note(note, ticks) for note in part.notes):
-            raise ValueError(f"a note of {part.name} is damaged")
+        _check_part(part, ticks)
     if sum(len(part.notes) for part in score.parts) > MAX_NOTES:
         raise ValueError(f"it has more than {MAX_NOTES} notes")
+    if sum(len(part.controls) for part in score.parts) > MAX_CONTROLS:
+        raise ValueError(f"it moves controllers more than {MAX_CONTROLS} times")
+
+
+def _check_part(part: Part, ticks: range) -> None:
+    if part.instrument not in INSTRUMENTS or part.role not in ROLES or part.name != Path(part.name).name:
+        raise ValueError(f"the part “{part.name}” is damaged")
+    if not all(_is_note(note, ticks) for note in part.notes):
+        raise ValueError(f"a note of {part.name} is damaged")
+    if not all(_is_control(control, ticks) for control in part.controls):
+        raise ValueError(f"a controller of {part.name} is damaged")
 
 
 def _is_chord(chord: Chord, ticks: range) -> bool:
@@ -93,4 +124,10 @@ def _is_chord(chord: Chord, ticks: range) -> bool:
 
 def _is_note(note: Note, ticks: range) -> bool:
     in_time = note.onset in ticks and note.duration in range(1, len(ticks) + 1) and abs(note.micro) <= PPQ
-    return in_time and note.pitch in range(128) and note.velocity in range(1, 128) and isinstance(note.lyric, str)
+    sound = note.pitch in range(128) and note.velocity in range(1, 128) and abs(note.slide) <= MOST_SLIDE
+    return in_time and sound and isinstance(note.lyric, str) and isinstance(note.slide, int)
+
+
+def _is_control(control: Control, ticks: range) -> bool:
+    low, high = CONTROLLERS[control.kind]
+    return control.tick in ticks and control.value in range(low, high + 1)

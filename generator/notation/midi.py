@@ -1,7 +1,7 @@
 """A Score as a Standard MIDI File. It is what is heard: microtiming is in the note times.
 
-Sections and chord symbols are markers, syllables are lyric events, so that nothing of the score but the split of a
-note's time into grid and microtiming is lost. `midi_in` reads it, and other programs' files, back.
+Sections and chord symbols are markers, syllables are lyric events, slides are pitch bends, so that nothing of the score
+but the split of a note's time into grid and microtiming is lost. `midi_in` reads it, and other programs' files, back.
 """
 
 from __future__ import annotations
@@ -14,22 +14,41 @@ import mido
 from generator.brief import Key
 from generator.notation.cast import gm_program
 from generator.notation.symbols import chord_marks, describe_section
-from generator.score import PPQ, Note, Part, Score
+from generator.notation.tidy import plain_controls
+from generator.score import PPQ, SLIDE_TICKS, Control, Note, Part, Score
 
 DRUM_CHANNEL = 9
+CONTROL_NUMBERS = {1: "modulation", 7: "volume", 10: "pan", 11: "expression"}
+BEND_RANGE = 24
+"""Semitones to either side that a whole pitch bend means in our files."""
+WHOLE_BEND = 8192
+_SLIDE_STEPS = 12
 _MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
 
 def played(score: Score) -> Score:
-    """The score with microtiming moved into the onsets, as a MIDI file keeps it."""
+    """The score with microtiming moved into the onsets and slides into the bend, as a MIDI file keeps it."""
     parts = []
     for part in score.parts:
-        moved = [replace(note, onset=max(0, note.onset + note.micro), micro=0) for note in part.notes]
+        moved = [replace(note, onset=max(0, note.onset + note.micro), micro=0, slide=0) for note in part.notes]
         ordered = {
             (note.onset, note.pitch): note for note in sorted(moved, key=lambda n: (n.onset, n.pitch, n.velocity))
         }
-        parts.append(replace(part, notes=_cut_repeats(list(ordered.values()))))
+        controls = plain_controls([*part.controls, *_slides(part, score.end_tick)])
+        parts.append(replace(part, notes=_cut_repeats(list(ordered.values())), controls=controls))
     return replace(score, parts=tuple(parts))
+
+
+def _slides(part: Part, end: int) -> list[Control]:
+    """The slides of a part as moves of its bend: down from the first pitch, slowly at both ends."""
+    moves = []
+    for note in part.notes if part.role != "drums" else ():
+        for step in range(_SLIDE_STEPS + 1) if note.slide else ():
+            left = 1.0 - step / _SLIDE_STEPS
+            tick = max(0, note.onset + note.micro) + step * SLIDE_TICKS // _SLIDE_STEPS
+            if tick <= end:
+                moves.append(Control(tick, "bend", round(100 * note.slide * left * left * (3.0 - 2.0 * left))))
+    return moves
 
 
 def _cut_repeats(notes: list[Note]) -> tuple[Note, ...]:
@@ -81,6 +100,11 @@ def _part_events(part: Part, channel: int) -> list[_Event]:
         (0, 0, mido.MetaMessage("text", text=f"role {part.role}")),
         (0, 0, mido.Message("program_change", channel=channel, program=gm_program(part.instrument))),
     ]
+    if any(control.kind == "bend" for control in part.controls):
+        # Registered parameter 0: how far a whole bend goes.
+        for number, value in ((101, 0), (100, 0), (6, BEND_RANGE), (38, 0)):
+            events.append((0, 0, mido.Message("control_change", channel=channel, control=number, value=value)))
+    events += [(control.tick, 1, _move(control, channel)) for control in part.controls]
     for note in part.notes:
         if note.lyric:
             events.append((note.onset, 2, mido.MetaMessage("lyrics", text=note.lyric)))
@@ -89,6 +113,14 @@ def _part_events(part: Part, channel: int) -> list[_Event]:
         )
         events.append((note.end, 1, mido.Message("note_off", channel=channel, note=note.pitch, velocity=0)))
     return events
+
+
+def _move(control: Control, channel: int) -> mido.Message:
+    if control.kind == "bend":
+        wheel = round(control.value / (100 * BEND_RANGE) * WHOLE_BEND)
+        return mido.Message("pitchwheel", channel=channel, pitch=min(wheel, WHOLE_BEND - 1))
+    number = next(number for number, kind in CONTROL_NUMBERS.items() if kind == control.kind)
+    return mido.Message("control_change", channel=channel, control=number, value=control.value)
 
 
 def _track(events: list[_Event], end: int) -> mido.MidiTrack:

@@ -1,12 +1,14 @@
 """Standard MIDI Files as a Score: ours exactly, other programs' as well as they can be told.
 
-Types 0 and 1, any resolution, running status, sustain pedal (released notes ring until it is lifted). Every channel of
+Types 0 and 1, any resolution, running status, sustain pedal (released notes ring until it is lifted), pitch bend in its
+own range, modulation, volume, pan and expression. Every channel of
 a track becomes a part; its programme at the first note chooses the instrument, channel 10 is drums. Markers are
 sections. One metre and the first key hold for the piece.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from generator.brief import BriefError, Key
 from generator.errors import NotationError
 from generator.measure.pitch import key_of
 from generator.notation.cast import Player, cast
-from generator.notation.midi import DRUM_CHANNEL
+from generator.notation.midi import CONTROL_NUMBERS, DRUM_CHANNEL, WHOLE_BEND
 from generator.notation.symbols import (
     NO_CHORD,
     Description,
@@ -28,11 +30,20 @@ from generator.notation.symbols import (
     read_symbol,
     refuse_chord,
 )
-from generator.notation.tidy import MAX_NOTES, check_bars, check_meter, check_tempo, plain_title
-from generator.score import PPQ, Meter, Note, Score, Section, TempoChange
+from generator.notation.tidy import (
+    MAX_CONTROLS,
+    MAX_NOTES,
+    check_bars,
+    check_meter,
+    check_tempo,
+    plain_controls,
+    plain_title,
+)
+from generator.score import CONTROLLERS, PPQ, Control, Meter, Note, Part, Score, Section, TempoChange
 
 MAX_BYTES = 2_000_000
 _PEDAL = 64
+_PARAMETER_HIGH, _PARAMETER_LOW, _PARAMETER_VALUE = 101, 100, 6
 _FIRST_TICKS = PPQ // 2
 """A note that rings this far into a new bar does not make it one more bar."""
 
@@ -77,6 +88,29 @@ class _Line:
             self.release(tick, pitch)
 
 
+@dataclass(slots=True)
+class _Wheels:
+    """The controllers of one channel; the bend's range is what registered parameter 0 says, else two semitones."""
+
+    moves: list[Control] = field(default_factory=list)
+    parameter: tuple[int, int] = (127, 127)
+    semitones: int = 2
+
+    def turn(self, message: Any, tick: int) -> None:
+        if message.type == "pitchwheel":
+            low, high = CONTROLLERS["bend"]
+            cents = round(message.pitch / WHOLE_BEND * 100 * self.semitones)
+            self.moves.append(Control(tick, "bend", min(max(cents, low), high)))
+        elif message.control in CONTROL_NUMBERS:
+            self.moves.append(Control(tick, CONTROL_NUMBERS[message.control], message.value))
+        elif message.control == _PARAMETER_HIGH:
+            self.parameter = (message.value, self.parameter[1])
+        elif message.control == _PARAMETER_LOW:
+            self.parameter = (self.parameter[0], message.value)
+        elif message.control == _PARAMETER_VALUE and self.parameter == (0, 0):
+            self.semitones = message.value
+
+
 def read_midi(path: Path) -> Score:
     """A file of `write_midi` gives `played(score)`; raises NotationError for what is no music of one metre."""
     try:
@@ -94,6 +128,13 @@ def read_midi(path: Path) -> Score:
     whole = _Whole()
     if sum(message.type == "note_on" for track in midi.tracks for message in track) > 2 * MAX_NOTES:
         raise NotationError(f"{path.name} has more than {MAX_NOTES} notes; that is more than a piece holds.")
+    if (
+        sum(message.type in {"control_change", "pitchwheel"} for track in midi.tracks for message in track)
+        > MAX_CONTROLS
+    ):
+        raise NotationError(
+            f"{path.name} moves controllers more than {MAX_CONTROLS} times; thin them out and try again."
+        )
     readers = [(track, _Track(midi.ticks_per_beat, whole, path.name)) for track in midi.tracks]
     players = [player for track, reader in readers for player in reader.read(track)]
     return _score(whole, players, path.name)
@@ -125,6 +166,7 @@ class _Track:
     lyric: str = ""
     lines: dict[int, _Line] = field(default_factory=dict)
     programs: dict[int, int] = field(default_factory=dict)
+    wheels: dict[int, _Wheels] = field(default_factory=dict)
 
     def read(self, track: Any) -> list[Player]:
         raw = now = 0
@@ -135,17 +177,26 @@ class _Track:
                 self._meta(message, now)
             elif message.type in {"note_on", "note_off"}:
                 self._note(message, now)
-            elif message.type == "control_change" and message.control == _PEDAL and message.channel in self.lines:
-                self.lines[message.channel].press(now, down=message.value >= _PEDAL)
             elif message.type == "program_change":
                 self.programs[message.channel] = message.program
-        for line in self.lines.values():
+            elif message.type in {"control_change", "pitchwheel"}:
+                self._control(message, now)
+        for channel, line in self.lines.items():
             for pitch in list(line.sounding):
                 line.release(now, pitch)
+            if channel in self.wheels:
+                line.player.controls = plain_controls(self.wheels[channel].moves)
         if not self.lines and not self.role:
             self.whole.titles.append(self.name)
             self.whole.end = max(self.whole.end, now)
         return self._players()
+
+    def _control(self, message: Any, now: int) -> None:
+        if message.type == "control_change" and message.control == _PEDAL:
+            if message.channel in self.lines:
+                self.lines[message.channel].press(now, down=message.value >= _PEDAL)
+        else:
+            self.wheels.setdefault(message.channel, _Wheels()).turn(message, now)
 
     def _note(self, message: Any, now: int) -> None:
         channel = message.channel
@@ -227,9 +278,14 @@ def _score(whole: _Whole, players: list[Player], source: str) -> Score:
         plain_title(next(filter(None, whole.titles), "")), Key(0, "major"), meter, bars,
         tuple(TempoChange(tick, bpm) for tick, bpm in sorted(tempos.items()) if tick < bars * bar_ticks),
         chords_from(_chords(whole, bar_ticks), bars * bar_ticks), place_sections(marks, descriptions, bars),
-        cast(players),
+        _ended(cast(players), bars * bar_ticks),
     )  # fmt: skip
     return replace(score, key=whole.key or whole.signature or key_of(score))
+
+
+def _ended(parts: Sequence[Part], end: int) -> tuple[Part, ...]:
+    """Parts without what their controllers do after the end."""
+    return tuple(replace(part, controls=tuple(c for c in part.controls if c.tick <= end)) for part in parts)
 
 
 def _sections(whole: _Whole, bar_ticks: int) -> tuple[list[Section], list[tuple[int, str]]]:

@@ -43,11 +43,12 @@ def is_percussion(part: Part) -> bool:
 
 
 def written(score: Score) -> Score:
-    """The score as a page keeps it: snapped to the grid, without microtiming, a pitch sounding once at a time.
+    """The score as a page keeps it: snapped to the grid, without microtiming, slides and moves of
+    controllers, a pitch sounding once at a time.
 
     A chord's syllable stands on its top note.
     """
-    parts = tuple(replace(part, notes=_written_notes(part, score)) for part in score.parts)
+    parts = tuple(replace(part, notes=_written_notes(part, score), controls=()) for part in score.parts)
     tempos = {change.tick // TICKS * TICKS: change for change in score.tempos if change.tick < score.end_tick}
     chords = {chord.onset // TICKS * TICKS: chord for chord in score.chords}
     starts = sorted(chords)
@@ -71,7 +72,7 @@ def _written_notes(part: Part, score: Score) -> tuple[Note, ...]:
         begin = snap(note.onset, bar)
         if begin < end:
             stop = min(end, max(snap(note.end, bar), _least_end(begin, bar)))
-            placed = replace(note, onset=begin * TICKS, duration=(stop - begin) * TICKS, micro=0)
+            placed = replace(note, onset=begin * TICKS, duration=(stop - begin) * TICKS, micro=0, slide=0)
             by_pitch.setdefault(note.pitch, {})[begin] = placed
     notes = []
     for begun in by_pitch.values():

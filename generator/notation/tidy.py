@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from generator.errors import NotationError
-from generator.score import Meter
+from generator.score import Control, Meter
 
 MAX_NOTES = 100_000
+MAX_CONTROLS = 200_000
 MAX_BARS = 2_000
 _TEMPOS = (5.0, 1000.0)
 _UNITS = (1, 2, 4, 8, 16, 32)
@@ -35,3 +37,15 @@ def check_bars(bars: int, source: str) -> None:
 def plain_title(text: str) -> str:
     """On one line, without what no page can show."""
     return re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()[:200]
+
+
+def plain_controls(controls: Sequence[Control]) -> tuple[Control, ...]:
+    """Moves in order of time, the last one of a moment, without those that move nothing."""
+    last = {(control.tick, control.kind): control for control in sorted(controls, key=lambda control: control.tick)}
+    stands = {"pan": 64, "volume": 127, "expression": 127}
+    kept = []
+    for control in last.values():
+        if stands.get(control.kind, 0) != control.value:
+            stands[control.kind] = control.value
+            kept.append(control)
+    return tuple(sorted(kept, key=lambda control: (control.tick, control.kind)))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from generator import blocks, hands
 from generator.errors import SoundError
+from generator.render.controls import ride
 from generator.render.instruments import INSTRUMENTS, Instrument
 from generator.render.sampler import play
 from generator.render.sf2 import SoundFont, open_soundfont
@@ -37,6 +38,7 @@ def render(score: Score, soundfont: Path | None, *, seed: int, device: torch.dev
     def stem(part: Part) -> Tensor:
         instrument = _instrument(part.instrument)
         made = _stem(instrument, events(score, part), total, font, part.name, seed, device)
+        made = ride(made, score, part)
         return blocks.sound(made, f"The {instrument.label.lower()} of “{part.name}”")
 
     return dict(zip((part.name for part in score.parts), hands.each(stem, score.parts, device), strict=True))

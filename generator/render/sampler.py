@@ -53,12 +53,13 @@ def play(
     stem = torch.zeros(2, total, device=device)
     if not hits:
         return stem
+    bends = {hit.key.bend: hit.event.bend for hit in hits if hit.event.bend is not None}
     wanted: dict[RowKey, int] = {}
     played_by: dict[RowKey, list[_Hit]] = {}
     for hit in hits:
         wanted[hit.key] = max(wanted.get(hit.key, 0), hit.length)
         played_by.setdefault(hit.key, []).append(hit)
-    for key, row in rows(font, zones, wanted, device):
+    for key, row in rows(font, zones, wanted, bends, device):
         for hit, curve in _with_curves(zones, played_by[key], len(row), device):
             _place(stem, zones[key.zone], hit, row, curve)
     return stem
@@ -118,7 +119,9 @@ def _hit(zones: Sequence[Zone], index: int, event: Event, choke: int | None, *, 
     elif until_loop_end:
         length = min(length, off + int((zone.end - zone.loop_start) / ratio(zone, event.pitch)))
     cents = _cutoff_cents(zone, event, kit=kit)
-    key = RowKey(index, event.pitch, _CUTOFF_STEP * round(cents / _CUTOFF_STEP), off if until_loop_end else 0)
+    cutoff = _CUTOFF_STEP * round(cents / _CUTOFF_STEP)
+    bend = event.start + 1 if event.bend is not None else 0  # notes of one moment bend together
+    key = RowKey(index, event.pitch, cutoff, off if until_loop_end else 0, bend)
     return _Hit(event, key, off, min(length, longest), choked)
 
 

@@ -52,9 +52,9 @@ _RECORDS = {
 _GENERATORS: dict[str, tuple[int, int]] = {
     "start_offset": (0, 0), "end_offset": (1, 0), "loop_start_offset": (2, 0), "loop_end_offset": (3, 0),
     "start_coarse": (4, 0), "mod_lfo_to_pitch": (5, 0), "vib_lfo_to_pitch": (6, 0), "mod_env_to_pitch": (7, 0),
-    "filter_fc": (8, 13500), "filter_q": (9, 0), "mod_env_to_filter": (11, 0), "end_coarse": (12, 0),
-    "pan": (17, 0), "mod_lfo_to_volume": (13, 0), "delay_mod_lfo": (21, -12000), "freq_mod_lfo": (22, 0),
-    "delay_vib_lfo": (23, -12000), "freq_vib_lfo": (24, 0),
+    "filter_fc": (8, 13500), "filter_q": (9, 0), "mod_lfo_to_filter": (10, 0), "mod_env_to_filter": (11, 0),
+    "end_coarse": (12, 0), "pan": (17, 0), "mod_lfo_to_volume": (13, 0), "delay_mod_lfo": (21, -12000),
+    "freq_mod_lfo": (22, 0), "delay_vib_lfo": (23, -12000), "freq_vib_lfo": (24, 0),
     "delay_mod_env": (25, -12000), "attack_mod_env": (26, -12000), "hold_mod_env": (27, -12000),
     "decay_mod_env": (28, -12000), "sustain_mod_env": (29, 0), "release_mod_env": (30, -12000),
     "key_to_mod_hold": (31, 0), "key_to_mod_decay": (32, 0),

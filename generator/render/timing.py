@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.errors import SoundError
+from generator.render.bend import Bend, Bender
 from generator.score import PPQ, Part, Score
 
 SAMPLE_RATE = 44100
@@ -23,12 +24,13 @@ _SHORTEST_VOICE = SAMPLE_RATE // 20
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One note as played: `start` and `length` in samples."""
+    """One note as played: `start` and `length` in samples; `bend` where its pitch moves."""
 
     start: int
     length: int
     pitch: int
     velocity: int
+    bend: Bend | None = None
 
 
 def total_samples(score: Score) -> int:
@@ -73,10 +75,12 @@ def _events(score: Score, part: Part) -> tuple[Event, ...]:
     ends = np.array([note.end + note.micro for note in part.notes], dtype=np.float64)
     starts = np.maximum(_seconds(score, onsets), 0.0)
     lengths = np.maximum(_seconds(score, ends) - starts, 0.01)
-    played = [
-        Event(round(start * SAMPLE_RATE), round(length * SAMPLE_RATE), note.pitch, min(max(note.velocity, 1), 127))
-        for start, length, note in zip(starts.tolist(), lengths.tolist(), part.notes, strict=True)
-    ]
+    bender = Bender(score, part, SAMPLE_RATE)
+    played = []
+    for start_s, length_s, note in zip(starts.tolist(), lengths.tolist(), part.notes, strict=True):
+        start, length = round(start_s * SAMPLE_RATE), round(length_s * SAMPLE_RATE)
+        loudness = min(max(note.velocity, 1), 127)
+        played.append(Event(start, length, note.pitch, loudness, bender.of(note, start, length)))
     return tuple(sorted(played, key=lambda event: (event.start, event.pitch)))
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from generator.errors import SoundError
 from generator.render import drums
+from generator.render.bend import read_bent
 from generator.render.notes import Notes
 from generator.render.struck import Fm, Partials, PluckedString
 from generator.render.subtractive import Subtractive
@@ -47,13 +48,15 @@ class _Playable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A distinct sound: what it is played on, pitch, samples held and in all, loudness step, variant."""
+    """A distinct sound: pitch, samples held and in all, loudness step, variant; they are of the straight sound where
+    there is a `bend`, whose number it is."""
 
     pitch: int
     held: int
     length: int
     step: int
     variant: int
+    bend: int = 0
 
 
 @cache
@@ -105,7 +108,9 @@ class _Extent:
     held_by_note: bool
 
     def held(self, event: Event) -> int:
-        steps = max(-(-event.length // _LENGTH_STEP), 1)
+        """Of the straight sound: a note that is bent upwards uses more of it than it lasts."""
+        length = event.bend.straight(event.length) if event.bend is not None else event.length
+        steps = max(-(-length // _LENGTH_STEP), 1)
         return min(steps * _LENGTH_STEP, self.longest) if self.held_by_note else self.longest
 
 
@@ -132,10 +137,12 @@ def _play(
     for stroke in strokes:
         event = stroke.event
         held = extent.held(event)
+        bend = event.start + 1 if event.bend is not None and extent.held_by_note else 0
         step = -(-event.velocity * _LOUDNESS_STEPS // 127)
         variant = turns[event.pitch, held] % variants
         turns[event.pitch, held] += 1
-        places.setdefault(_Key(event.pitch, held, held + extent.release, step, variant), []).append(stroke)
+        key = _Key(event.pitch, held, held + extent.release, step, variant, bend)
+        places.setdefault(key, []).append(stroke)
     noise = torch.from_numpy(
         random_stream(seed, f"noise/{stream}").standard_normal(
             max(key.length for key in places) + 2 * SAMPLE_RATE, dtype=np.float32
@@ -148,7 +155,8 @@ def _play(
             whole = sound[:, : key.length].clone()
             whole[:, -_FADE:] *= fade[-whole.shape[1] :]
             for stroke in places[key]:
-                _place(stem, whole, stroke, (stroke.event.velocity / 127.0) ** 1.6)
+                heard = read_bent(whole, stroke.event.bend, key.length) if key.bend and stroke.event.bend else whole
+                _place(stem, heard, stroke, (stroke.event.velocity / 127.0) ** 1.6)
 
 
 def _place(stem: Tensor, sound: Tensor, stroke: _Stroke, gain: float) -> None:

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from generator.render.bend import MOST_CENTS, Bend
+from generator.render.bend import STEP as _BEND_STEP
 from generator.render.filters import lowpass, swept_lowpass
 from generator.render.sf2 import SoundFont, Zone
 from generator.render.timing import SAMPLE_RATE
@@ -21,7 +23,6 @@ from generator.render.timing import SAMPLE_RATE
 _FRACTION_BITS = 24
 _GUARD = 4
 _HOP = 512
-_BEND_STEP = 16
 _OPEN_CENTS = 13400  # 19 kHz: a filter that nobody hears
 _SILENT = 10 ** (-90 / 20)
 _TRIM_STEP = 1024
@@ -32,12 +33,14 @@ _BATCH_ELSEWHERE = 1 << 23
 
 @dataclass(frozen=True, slots=True, order=True)
 class RowKey:
-    """A waveform worth computing once; `release` is only set where the loop ends with the note."""
+    """A waveform worth computing once; `release` is only set where the loop ends with the note, `bend` (the number of
+    the bend) where the note's pitch moves."""
 
     zone: int
     pitch: int
     cutoff_cents: int
     release: int
+    bend: int = 0
 
 
 def seconds(timecents: int) -> float:
@@ -55,8 +58,9 @@ def ratio(zone: Zone, pitch: int) -> float:
 
 
 def rows(
-    font: SoundFont, zones: Sequence[Zone], wanted: Mapping[RowKey, int], device: torch.device
-) -> Iterator[tuple[RowKey, Tensor]]:
+    font: SoundFont, zones: Sequence[Zone], wanted: Mapping[RowKey, int], bends: Mapping[int, Bend],
+    device: torch.device,
+) -> Iterator[tuple[RowKey, Tensor]]:  # fmt: skip
     """The waveform of every key, at most as long as is wanted of it: shorter where it has died away before."""
     by_zone: dict[int, list[RowKey]] = {}
     for key in sorted(wanted):
@@ -65,7 +69,7 @@ def rows(
         zone = zones[index]
         source = _Source(font, zone, max(_reach(zone, key, wanted[key]) for key in keys), device)
         for batch, length in _batches(keys, wanted, device):
-            sound = _read(source, zone, batch, length)
+            sound = _read(source, zone, batch, length, bends.get(batch[0].bend))
             sound = _filter(sound, zone, batch)
             for key, row in zip(batch, sound, strict=True):
                 yield key, _trimmed(row[: wanted[key]])
@@ -74,11 +78,11 @@ def rows(
 def _batches(
     keys: Sequence[RowKey], wanted: Mapping[RowKey, int], device: torch.device
 ) -> Iterator[tuple[list[RowKey], int]]:
-    """Keys of similar length together, bounded by memory, and the longest length of each batch."""
+    """Keys of one bend and similar length together, bounded by memory, and the longest length of each batch."""
     most = _BATCH.get(device.type, _BATCH_ELSEWHERE)
     batch: list[RowKey] = []
-    for key in sorted(keys, key=lambda key: (wanted[key], key)):
-        if batch and (len(batch) + 1) * wanted[key] > most:
+    for key in sorted(keys, key=lambda key: (key.bend, wanted[key], key)):
+        if batch and (key.bend != batch[-1].bend or (len(batch) + 1) * wanted[key] > most):
             yield batch, wanted[batch[-1]]
             batch = []
         batch.append(key)
@@ -88,7 +92,7 @@ def _batches(
 
 def _reach(zone: Zone, key: RowKey, length: int) -> int:
     """Source samples that a row reads at most; a bend of two octaves is the most that is followed."""
-    bent = 4.0 if _bends(zone) else 1.0
+    bent = 4.0 if _bends(zone) or key.bend else 1.0
     return min(math.ceil(length * ratio(zone, key.pitch) * bent) + _GUARD, _MOST_READ)
 
 
@@ -120,11 +124,11 @@ class _Source:
         return torch.stack([b, slope, rise.sub_(slope).sub_(cubic), cubic])
 
 
-def _read(source: _Source, zone: Zone, keys: Sequence[RowKey], length: int) -> Tensor:
-    """Every key's zone at its pitch. -> [B, length]"""
+def _read(source: _Source, zone: Zone, keys: Sequence[RowKey], length: int, played: Bend | None) -> Tensor:
+    """Every key's zone at its pitch, bent as the zone and the player want it. -> [B, length]"""
     device = source.whole.device
     steps = torch.tensor([round(ratio(zone, key.pitch) * 2**_FRACTION_BITS) for key in keys], device=device)
-    bend = _bend(zone, length, device) if _bends(zone) else None
+    bend = _bend(zone, length, device, played) if _bends(zone) or played is not None else None
     out = torch.empty(len(keys), length, device=device)
     stretch = max(_BATCH.get(device.type, _BATCH_ELSEWHERE) // len(keys) // _BEND_STEP, 1) * _BEND_STEP
     for at in range(0, length, stretch):
@@ -154,7 +158,8 @@ def _interpolated(cubics: Tensor, position: Tensor) -> Tensor:
     t = (position & ((1 << _FRACTION_BITS) - 1)).float().mul_(2.0**-_FRACTION_BITS)
     where = (position >> _FRACTION_BITS).clamp_(0, cubics.shape[1] - 1).flatten()
     even, linear, square, cubic = (factors.index_select(0, where).view(t.shape) for factors in cubics)
-    return cubic.mul_(t).add_(square).mul_(t).add_(linear).mul_(t).add_(even)
+    read: Tensor = cubic.mul_(t).add_(square).mul_(t).add_(linear).mul_(t).add_(even)
+    return read
 
 
 def _bends(zone: Zone) -> bool:
@@ -162,11 +167,13 @@ def _bends(zone: Zone) -> bool:
     return bool(own["mod_lfo_to_pitch"] or own["vib_lfo_to_pitch"] or own["mod_env_to_pitch"])
 
 
-def _bend(zone: Zone, length: int, device: torch.device) -> Tensor:
+def _bend(zone: Zone, length: int, device: torch.device, played: Bend | None) -> Tensor:
     """Output samples as the bent pitch counts them, at every `_BEND_STEP` samples: float64 [steps + 1]."""
     count = -(-length // _BEND_STEP) + 1
     cents = _pitch_cents(zone, torch.arange(count, device=device, dtype=torch.float64) * (_BEND_STEP / SAMPLE_RATE))
-    advance = _BEND_STEP * torch.pow(2.0, cents.clamp(-2400.0, 2400.0) / 1200.0)
+    if played is not None:
+        cents = cents + torch.from_numpy(played.at(count)).to(device)
+    advance = _BEND_STEP * torch.pow(2.0, cents.clamp(-MOST_CENTS, MOST_CENTS) / 1200.0)
     return torch.cumsum(advance, 0) - advance
 
 
@@ -205,16 +212,12 @@ def modulation(zone: Zone, times: Tensor) -> Tensor:
 
 
 def _filter(sound: Tensor, zone: Zone, keys: Sequence[RowKey]) -> Tensor:
-    """The zone's low-pass: one that moves with the modulation envelope, or one that stands still."""
-    own, device = zone.generators, sound.device
+    """The zone's low-pass: one that moves with the modulation envelope and oscillator, or one that stands still."""
+    own = zone.generators
     q_db = min(max(own["filter_q"], 0), 960) / 10.0
     depth, level = own["mod_env_to_filter"], 10 ** (-q_db / 40.0)
-    if depth and not _settled(zone):
-        cents = torch.tensor([float(key.cutoff_cents) for key in keys], device=device)
-        times = torch.arange(sound.shape[1] // _HOP + 2, device=device, dtype=torch.float32) * (_HOP / SAMPLE_RATE)
-        curve = cents[:, None] + depth * modulation(zone, times)
-        cutoffs = 8.176 * torch.exp2(curve.clamp(1500, 13500) / 1200.0)
-        return swept_lowpass(sound, cutoffs, _quality(q_db), _HOP).mul_(level)
+    if own["mod_lfo_to_filter"] or (depth and not _settled(zone)):
+        return swept_lowpass(sound, _moving_cutoffs(zone, keys, sound), _quality(q_db), _HOP).mul_(level)
     cents = [key.cutoff_cents + depth for key in keys]
     heard = [row for row, cutoff in enumerate(cents) if cutoff < _OPEN_CENTS or q_db > 0]
     cutoffs = [8.176 * 2.0 ** (cents[row] / 1200.0) for row in heard]
@@ -223,6 +226,17 @@ def _filter(sound: Tensor, zone: Zone, keys: Sequence[RowKey]) -> Tensor:
     if heard:
         sound[heard] = lowpass(sound[heard], cutoffs, _quality(q_db)).mul_(level)
     return sound
+
+
+def _moving_cutoffs(zone: Zone, keys: Sequence[RowKey], sound: Tensor) -> Tensor:
+    """Cutoffs in Hz at every `_HOP` samples of the rows. -> [B, n // _HOP + 2]"""
+    own, device = zone.generators, sound.device
+    times = torch.arange(sound.shape[1] // _HOP + 2, device=device, dtype=torch.float32) * (_HOP / SAMPLE_RATE)
+    moves = own["mod_env_to_filter"] * modulation(zone, times)
+    if own["mod_lfo_to_filter"]:
+        moves = moves + own["mod_lfo_to_filter"] * oscillation(own, "mod", times)
+    written = torch.tensor([float(key.cutoff_cents) for key in keys], device=device)
+    return 8.176 * torch.exp2((written[:, None] + moves).clamp(1500, 13500) / 1200.0)
 
 
 def _settled(zone: Zone) -> bool:

@@ -21,6 +21,7 @@ BAR = 1920
 # SoundFont generator numbers.
 FILTER_FC, PAN, DECAY, SUSTAIN, RELEASE, ATTACK = 8, 17, 36, 37, 38, 34
 ATTENUATION, COARSE, FINE, MODE, SCALE, CLASS, ROOT = 48, 51, 52, 54, 56, 57, 58
+MOD_LFO_TO_FILTER, MOD_ENV_TO_FILTER, FREQ_MOD_LFO, DECAY_MOD_ENV, SUSTAIN_MOD_ENV = 10, 11, 22, 28, 29
 
 
 def brief(style="lofi", *, seed=7, length_s=12.0, tempo_bpm=100.0, key="A minor", valence=0.0, arousal=0.0):

@@ -8,7 +8,19 @@ from generator.brief import METERS, Brief, Key, Mood
 from generator.corpus.piece import DRUMS, GRID, PARTS, Bar, GridChord, GridNote, Hit, Piece, Syllable
 from generator.model import tokens
 from generator.render.instruments import INSTRUMENTS
-from generator.score import CHORD_TONES, PPQ, Chord, Meter, Note, Part, Score, Section, TempoChange
+from generator.score import (
+    CHORD_TONES,
+    CONTROLLERS,
+    PPQ,
+    Chord,
+    Control,
+    Meter,
+    Note,
+    Part,
+    Score,
+    Section,
+    TempoChange,
+)
 
 keys = st.builds(Key, st.integers(0, 11), st.sampled_from(["major", "minor"]))
 meters = st.sampled_from(METERS).map(Meter.parse)
@@ -105,9 +117,14 @@ def _parts(draw: st.DrawFn, name: str, end: int) -> Part:
         notes[pitch] = Note(
             onset, draw(st.integers(1, end - onset)), pitch, draw(st.integers(1, 127)),
             lyric=draw(st.sampled_from(["", "la", "Hal-", "jah", "déjà", "o'er"])) if role == "melody" else "",
+            slide=draw(st.sampled_from([0, 0, 0, 12, -5])) if role == "bass" else 0,
         )  # fmt: skip
     ordered = tuple(sorted(notes.values(), key=lambda note: (note.onset, note.pitch)))
-    return Part(name, role, draw(st.sampled_from(fitting)), ordered)
+    moves = []
+    for _ in range(draw(st.integers(0, 4)) if ordered else 0):
+        kind = draw(st.sampled_from(sorted(CONTROLLERS)))
+        moves.append(Control(draw(st.integers(0, end)), kind, draw(st.integers(*CONTROLLERS[kind]))))
+    return Part(name, role, draw(st.sampled_from(fitting)), ordered, tuple(sorted(moves, key=lambda move: move.tick)))
 
 
 @st.composite

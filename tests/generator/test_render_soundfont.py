@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -24,13 +25,18 @@ from tests.generator.making_audio import (
     COARSE,
     CPU,
     DECAY,
+    DECAY_MOD_ENV,
     FILTER_FC,
     FINE,
+    FREQ_MOD_LFO,
+    MOD_ENV_TO_FILTER,
+    MOD_LFO_TO_FILTER,
     MODE,
     PAN,
     RELEASE,
     SCALE,
     SUSTAIN,
+    SUSTAIN_MOD_ENV,
     centroid_hz,
     level_db,
     loop,
@@ -354,3 +360,33 @@ def test_a_resonant_filter_lifts_its_own_frequency(tmp_path):
     sharp = soundfont(tmp_path / "b.sf2", [SINE_441], [{"gens": gens | {9: 200}}])  # 20 dB, of which half is taken off
     lifted = level_db(sound(sharp, (0, 1, 69, 127))) - level_db(sound(flat, (0, 1, 69, 127)))
     assert lifted == pytest.approx(10.0, abs=1.5)
+
+
+def buzz():
+    """A looped square of 441 Hz as int16: something for a filter to take."""
+    return (np.tile(np.repeat([12000, -12000], 50), 4).astype(np.int16), 100, 300, 69)
+
+
+def test_the_modulation_envelope_closes_the_filter(tmp_path):
+    gens = {MODE: 1, FILTER_FC: 7500, MOD_ENV_TO_FILTER: 4800, DECAY_MOD_ENV: 0, SUSTAIN_MOD_ENV: 1000}  # in a second
+    font = soundfont(tmp_path / "f.sf2", [buzz()], [{"gens": gens}])
+    heard = sound(font, (0, 2, 69, 127))
+    brightness = [centroid_hz(heard[:, at : at + 4410]) for at in (2000, 16000, 30000, 60000)]
+    assert brightness == sorted(brightness, reverse=True)
+    assert brightness[0] > 1.3 * brightness[-1]
+
+
+def test_the_modulation_oscillator_moves_the_filter(tmp_path):
+    gens = {
+        MODE: 1,
+        FILTER_FC: 9000,
+        MOD_LFO_TO_FILTER: 2400,
+        FREQ_MOD_LFO: -2400,
+    }  # 2.04 Hz: open at .12 s, closed at .37
+    font = soundfont(tmp_path / "f.sf2", [buzz()], [{"gens": gens}])
+    heard = sound(font, (0, 2, 69, 127))
+    opened, closed, again = (
+        centroid_hz(heard[:, int(at * 44100) : int(at * 44100) + 2205]) for at in (0.1, 0.345, 0.59)
+    )
+    assert opened > 1.2 * closed
+    assert again == pytest.approx(opened, rel=0.05)
