@@ -26,6 +26,8 @@ CRACKLE = "crackle"
 ROOM = "room"
 _SILENT_PEAK = 1e-5
 _HEADROOM_PEAK = 0.95
+_INAUDIBLE = 10 ** (-54 / 20)  # of the highest peak
+_PIECE, _BREATH = SAMPLE_RATE // 20, SAMPLE_RATE // 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ def mix(
 ) -> Mix:
     """Mix stems [2, n] by the channel of their role (the default channel where a role has none).
 
-    `tempo_bpm` times the echoes. The result is as long as the stems and ends with a fade of `master.fade_out_s`.
+    `tempo_bpm` times the echoes. The result ends when nothing is heard any more, at the latest with the stems, and with
+    a fade of `master.fade_out_s`.
     `stems` is emptied on the way: a long piece would not fit in memory twice.
     """
     length, device = next(iter(stems.values())).shape[-1], next(iter(stems.values())).device
@@ -67,9 +70,12 @@ def mix(
         hands.each(lambda stem: stem.copy_(effects.late(stem, delay)), done.values(), device)
     if master.crackle > 0:
         done[CRACKLE] = _crackle(length, master, seed, device)
-    bus = blocks.sound(_summed(done.values(), master.fade_out_s), "The mix")
-    _make_headroom((bus, *done.values()))
-    return Mix(bus, done | quiet, silent)
+    bus = blocks.sound(_summed(done.values()), "The mix")
+    heard = _heard(bus)
+    bus, *faded = (_faded(sound[:, :heard], master.fade_out_s) for sound in (bus, *done.values()))
+    _make_headroom((bus, *faded))
+    silence = {name: stem[:, :heard] for name, stem in quiet.items()}
+    return Mix(bus, dict(zip(done, faded, strict=True)) | silence, silent)
 
 
 def _dry(
@@ -133,15 +139,25 @@ def _sent(done: Mapping[str, Tensor], amounts: Mapping[str, float], *, mono: boo
     return total
 
 
-def _summed(stems: Collection[Tensor], fade_s: float) -> Tensor:
-    """Fade the stems out in place and add them up."""
-    first = next(iter(stems))
-    closing = _ending(first.shape[-1], fade_s, first.device)
-    bus = torch.zeros_like(first)
+def _summed(stems: Collection[Tensor]) -> Tensor:
+    bus = torch.zeros_like(next(iter(stems)))
     for stem in stems:
-        stem[:, stem.shape[-1] - len(closing) :] *= closing
         bus += stem
     return bus
+
+
+def _heard(bus: Tensor) -> int:
+    """Samples until the last sound has died away, and a breath: what follows would only be waited for."""
+    pieces = [blocks.peak(bus[:, at : at + _PIECE]) for at in range(0, bus.shape[-1], _PIECE)]
+    last = max(index for index, peak in enumerate(pieces) if peak >= max(pieces) * _INAUDIBLE)
+    return min((last + 1) * _PIECE + _BREATH, bus.shape[-1])
+
+
+def _faded(sound: Tensor, fade_s: float) -> Tensor:
+    """Faded out in place."""
+    closing = _ending(sound.shape[-1], fade_s, sound.device)
+    sound[:, sound.shape[-1] - len(closing) :] *= closing
+    return sound
 
 
 def _make_headroom(sounds: tuple[Tensor, ...]) -> None:

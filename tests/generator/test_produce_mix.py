@@ -90,8 +90,16 @@ def test_width_reverb_and_echo_are_heard():
     assert channel_correlation(roomy.bus) < 0.99
     burst = torch.cat([chord()[:, :8000], torch.zeros(2, SECONDS * SAMPLE_RATE - 8000)], 1)
     at = int(0.375 * SAMPLE_RATE)  # a dotted eighth at 120
-    plain, echoed = heard(burst).bus[:, at : at + 4000], heard(burst, delay=0.8).bus[:, at : at + 4000]
-    assert level_db(echoed) > level_db(plain) + 20
+    plain, echoed = heard(burst).bus, heard(burst, delay=0.8).bus
+    assert level_db(echoed[:, at : at + 4000]) > level_db(plain[:, :8000]) - 30
+    assert plain.shape[-1] < at, "without it nothing is left to wait for"
+
+
+def test_a_mix_ends_when_nothing_is_heard_any_more():
+    stroke = torch.cat([chord()[:, :20000], 1e-4 * chord()[:, :20000], torch.zeros(2, 60000)], 1)
+    mixed = mix({"keys": stroke}, STEMS, {"chords": Channel(reverb=0.0)}, DRY, seed=1)
+    assert 20000 < mixed.bus.shape[-1] < 27000
+    assert {stem.shape[-1] for stem in mixed.stems.values()} == {mixed.bus.shape[-1]}
 
 
 def test_what_the_room_adds_is_one_stem_and_follows_what_is_sent():
