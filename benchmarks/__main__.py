@@ -11,7 +11,7 @@ from bot.errors import UserError
 from generator.errors import GeneratorError
 
 TABLES = (
-    "arrange", "compose", "composer", "corpus", "crash", "history", "jsb", "musicgen", "originality", "sound",
+    "arrange", "bot", "compose", "composer", "corpus", "crash", "history", "jsb", "musicgen", "originality", "sound",
     "taste",
 )  # fmt: skip
 """Modules of this package; each has `run(options) -> Result`. Loaded when chosen: they bring torch."""

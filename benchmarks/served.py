@@ -67,6 +67,6 @@ if __name__ == "__main__":
     discord.http.Route.BASE = sys.argv[1]
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(sys.argv[2])
     if len(sys.argv) > 3:  # how often the courier looks, for a day that passes in minutes
-        Pace.__init__.__defaults__ = (float(sys.argv[3]), Pace().edit_s)  # type: ignore[misc]
+        Pace.__init__.__defaults__ = (float(sys.argv[3]), Pace().edit_s, Pace().rest_s)  # type: ignore[misc]
     bot.cli.serve.run = watched  # type: ignore[assignment]
     sys.exit(main(["serve"]))
