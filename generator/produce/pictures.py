@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PIL import Image
 from torch import Tensor
 
 from generator.brief import Brief
@@ -27,8 +28,7 @@ def cover(score: Score, brief: Brief, path: Path) -> None:
     random = stream(brief.seed, "cover")
     colours = canvas.palette(brief, random)
     image = canvas.finish(SCENES[colours.scene](score, colours, random), random, COVER_SIZE)
-    with whole_file(path) as place:
-        image.save(place, "PNG")
+    _save(image, path, 3)  # its grain does not shrink, however hard one tries
 
 
 def piano_roll(score: Score, path: Path) -> None:
@@ -36,20 +36,19 @@ def piano_roll(score: Score, path: Path) -> None:
 
     Raises EncodeError when the file cannot be written.
     """
-    image = draw_roll(score)
-    with whole_file(path) as place:
-        image.save(place, "PNG", optimize=True)
+    _save(draw_roll(score), path)
 
 
 def leadsheet(score: Score, path: Path) -> None:
     """Engrave melody, chords and words as a PNG 1600 px wide. Raises EncodeError as above, and where it cannot be."""
-    image = draw_leadsheet(score)
-    with whole_file(path) as place:
-        image.quantize(16).save(place, "PNG", optimize=True)
+    _save(draw_leadsheet(score).quantize(16), path)
 
 
 def waveform(audio: Tensor, rate: int, score: Score, path: Path) -> None:
     """Draw the finished sound [2, n] with its sections as a PNG 1600 px wide. Raises EncodeError as above."""
-    image = draw_waveform(audio, rate, score)
+    _save(draw_waveform(audio, rate, score), path)
+
+
+def _save(image: Image.Image, path: Path, effort: int = 6) -> None:
     with whole_file(path) as place:
-        image.save(place, "PNG", optimize=True)
+        image.save(place, "PNG", compress_level=effort)
