@@ -83,11 +83,11 @@ def _first(profile: Profile, text: str, seed: int) -> _Piece:
     """The take that this listener would be served."""
     for again in range(20):
         proposal = propose(Request(text, length_s=LENGTH_S), profile, seed=seed + 100_000 * again)
-        brief = proposal.brief
+        brief, rank = proposal.brief, load_ranker(proposal.ranker)
         try:
-            takes = compose_takes(brief, style_of(brief), TAKES, Clock(lambda _progress: None))
+            takes = compose_takes(brief, style_of(brief), TAKES, Clock(lambda _progress: None), rank)
         except GeneratorError:  # every take came too close to a known melody; a real request fails and is made again
             continue
-        scores = load_ranker(proposal.ranker)([take.attributes for take in takes])
+        scores = rank([take.attributes for take in takes])
         return _Piece(takes[int(np.argmax(scores))].attributes, brief.mood)
     raise RuntimeError(f"no piece for “{text}” in twenty tries")

@@ -13,7 +13,7 @@ from generator.manners import draw_manner
 from generator.model import tokens
 from generator.model.rules import Rules
 from generator.model.sample import Boldness
-from generator.model.tasks import Request, vary, write
+from generator.model.tasks import Contest, Request, Score, vary, write
 from generator.model.tokens import Controls, Frame, class_of
 from generator.model.transformer import Composer
 from generator.motifs import plan_motifs
@@ -54,6 +54,12 @@ def take_seeds(seed: int, takes: int) -> list[int]:
     return [int(stream(seed, f"take {index}").integers(0, 2**62)) for index in range(takes)]
 
 
+Judge = Callable[[Sequence[Lead], Sequence[int]], Sequence[float]]
+"""How much leads (of takes with these seeds) are liked, higher is better; what is not yet written repeats what is."""
+RIVALS = 2
+"""Ways in which every take is written where somebody judges; the better one goes on after every material."""
+
+
 def compose(
     brief: Brief,
     plan: Plan,
@@ -61,6 +67,7 @@ def compose(
     model: Composer,
     seeds: Sequence[int],
     on_progress: Callable[[float], None] = lambda _share: None,
+    judge: Judge | None = None,
 ) -> list[Lead]:
     """Write one Lead for each seed. `on_progress` is told the share done, 0 … 1."""
     boldness = boldness_of(brief.novelty)
@@ -71,7 +78,14 @@ def compose(
     asked = _requests(brief, plan, style, chords, seeds)
     bars = MATERIAL_BARS * len(plan.materials)
     end = 0.8 if returns else 1.0
-    written = write(model, asked, seeds, boldness, on_bar=lambda bar: on_progress(share + (end - share) * bar / bars))
+
+    def on_bar(bar: int) -> None:
+        on_progress(share + (end - share) * bar / bars)
+
+    if judge is None:
+        written = write(model, asked, seeds, boldness, on_bar=on_bar)
+    else:
+        written = _contested(model, asked, seeds, boldness, on_bar, _scored(judge, asked, seeds, plan, brief, style))
     leads = [
         _lead(music, request.frame, plan, brief, style) for music, request in zip(written, asked, strict=True)
     ]  # fmt: skip
@@ -79,6 +93,41 @@ def compose(
         leads = _vary(leads, name, asked, model, seeds, boldness)
         on_progress(end + (1 - end) * done / len(returns))
     return leads
+
+
+def _contested(
+    model: Composer, asked: Sequence[Request], seeds: Sequence[int], boldness: Boldness, on_bar: Callable[[int], None],
+    score: Score,
+) -> list[tuple[Bar, ...]]:  # fmt: skip
+    """Every take in rival ways, of which the better one is left. The first way is the take's own."""
+    rivals = [request for request in asked for _ in range(RIVALS)]
+    own = [
+        int(stream(seed, f"rival {way}").integers(0, 2**62)) if way else seed for seed in seeds for way in range(RIVALS)
+    ]
+    written = write(model, rivals, own, boldness, search=Contest(score, MATERIAL_BARS, RIVALS), on_bar=on_bar)
+    scores = score(written)
+    return [
+        written[max(range(first, first + RIVALS), key=lambda place: (scores[place], -place))]
+        for first in range(0, len(written), RIVALS)
+    ]
+
+
+def _scored(
+    judge: Judge, asked: Sequence[Request], seeds: Sequence[int], plan: Plan, brief: Brief, style: Style
+) -> Score:
+    """The judge's score of bars: what is missing of a piece repeats what there is, returns are not varied."""
+    bars = MATERIAL_BARS * len(plan.materials)
+    returns = _returns(plan)
+
+    def score(takes: Sequence[tuple[Bar, ...]]) -> Sequence[float]:
+        leads = []
+        for place, music in enumerate(takes):
+            whole = tuple(music[bar % len(music)] for bar in range(bars))
+            lead = _lead(whole, asked[place // RIVALS].frame, plan, brief, style)
+            leads.append(Lead(lead.key, lead.materials | {name: lead.materials[name[0]] for name in returns}))
+        return judge(leads, [seeds[place // RIVALS] for place in range(len(takes))])
+
+    return score
 
 
 def boldness_of(novelty: float) -> Boldness:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from generator.arrange.style import Style
 from generator.brief import Brief
-from generator.compose import Lead, bar_steps, compose
+from generator.compose import Judge, Lead, bar_steps, compose
 from generator.errors import OriginalityError
 from generator.measure.originality import Originality, load_index
 from generator.model.transformer import Composer
@@ -35,6 +35,7 @@ def compose_original(
     model: Composer,
     seeds: Sequence[int],
     on_progress: Callable[[float], None] = lambda _share: None,
+    judge: Judge | None = None,
 ) -> list[Checked]:
     """One checked Lead for each seed, in order; takes that stay too close to a training melody are left out.
 
@@ -45,7 +46,8 @@ def compose_original(
     worst: Originality | None = None
     for attempt in range(TRIES + 1):
         own = {take: again(seed, attempt) for take, seed in pending.items()}
-        leads = compose(brief, plan, style, model, list(own.values()), on_progress if attempt == 0 else _silent)
+        told = on_progress if attempt == 0 else _silent
+        leads = compose(brief, plan, style, model, list(own.values()), told, judge)
         for take, lead in zip(own, leads, strict=True):
             found = check(lead, plan)
             if found.passed:

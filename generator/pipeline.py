@@ -16,13 +16,13 @@ from generator.arrange.blend import style_of
 from generator.arrange.drummer import Improvised, improvise
 from generator.arrange.style import Style
 from generator.brief import Attributes, Brief
-from generator.compose import take_seeds
+from generator.compose import Judge, Lead, take_seeds
 from generator.gate import Checked, compose_original
 from generator.measure.attributes import measure_attributes
 from generator.model import checkpoint
 from generator.model.transformer import Composer
 from generator.perform import perform
-from generator.plan import make_plan
+from generator.plan import Plan, make_plan
 from generator.produce.delivery import Delivery
 from generator.publish import Candidate, Clock, Progress, Track, device, publish
 from generator.score import Score
@@ -76,15 +76,19 @@ def compose_track(
     )
 
 
-def compose_takes(brief: Brief, style: Style, takes: int, clock: Clock) -> list[_Take]:
-    """Plan, compose, check, arrange and perform every take; one that copies a training melody is not among them."""
+def compose_takes(brief: Brief, style: Style, takes: int, clock: Clock, rank: Rank | None = None) -> list[_Take]:
+    """Plan, compose, check, arrange and perform every take; one that copies a training melody is not among them.
+
+    With `rank`, every take is written in rival ways, and the one that is liked more goes on.
+    """
     title = title_of(brief)
     with clock.stage("compose"):
         model, _ = load_composer()
         plan = make_plan(brief, style)
         leads = compose_original(
-            brief, plan, style, model, take_seeds(brief.seed, takes), lambda share: clock.within("compose", share)
-        )
+            brief, plan, style, model, take_seeds(brief.seed, takes), lambda share: clock.within("compose", share),
+            _judge(rank, plan, brief, style) if rank else None,
+        )  # fmt: skip
         drums = [improvise(model, plan, brief, style, checked.seed) for checked in leads]
     with clock.stage("arrange"):
         written = []
@@ -95,16 +99,26 @@ def compose_takes(brief: Brief, style: Style, takes: int, clock: Clock) -> list[
     return written
 
 
+def _judge(rank: Rank, plan: Plan, brief: Brief, style: Style) -> Judge:
+    """Leads by what a rank thinks of them once they are arranged, before anybody has played them."""
+
+    def judge(leads: Sequence[Lead], seeds: Sequence[int]) -> Sequence[float]:
+        scores = [arrange(lead, plan, brief, style, "", seed) for lead, seed in zip(leads, seeds, strict=True)]
+        return rank([measure_attributes(score, brief) for score in scores])
+
+    return judge
+
+
 def _candidates(brief: Brief, style: Style, takes: int, rank: Rank | None, clock: Clock) -> Iterator[Candidate]:
     """The best take; then the next best, or where there is none one take more, for when it fails its checks."""
-    written = compose_takes(brief, style, takes, clock)
+    written = compose_takes(brief, style, takes, clock, rank)
     scores = list(rank([take.attributes for take in written])) if rank else [0.0] * len(written)
     order = sorted(range(len(written)), key=lambda index: (-scores[index], index))
     yield _candidate(written[order[0]], order[0], takes, scores)
     if len(written) > 1:
         yield _candidate(written[order[1]], order[1], takes, scores)
     else:
-        more = compose_takes(brief, style, takes + 1, clock)
+        more = compose_takes(brief, style, takes + 1, clock, rank)
         yield _candidate(more[-1], len(more) - 1, takes, scores)
 
 

@@ -257,10 +257,14 @@ def _make(
         del mixed
         with clock.stage("encode"):
             delivered, audio = _encode(mastered, take, brief, style, working, delivery)
+            picture = working / "waveform.png"
+            drawn = later.submit(waveform, delivered.audio, delivered.rate, take.score, picture)
             levels = written.result()
-            files |= audio | {"stems": [working / "stems" / f"{name}.flac" for name in levels]}
+            paths = [working / "stems" / f"{name}.flac" for name in levels]
+            files |= audio | {"waveform": picture, "stems": paths}
         with clock.stage("check"):
             measured = measure(delivered.audio, delivered.rate, take.score, brief, levels, target_lufs=target_lufs)
+            drawn.result()
     return _Made(files, measured)
 
 
@@ -304,13 +308,11 @@ def _write_symbols(score: Score, brief: Brief, working: Path) -> dict[str, Path 
 def _encode(
     mastered: torch.Tensor, take: Candidate, brief: Brief, style: Style, working: Path, delivery: Delivery
 ) -> tuple[DeliveredAudio, dict[str, Path]]:
-    """The MP3 as it will be heard, the files of the finished sound and the picture of it."""
+    """The MP3 as it will be heard, and the files of the finished sound."""
     origin = compact(brief, take.card or {}, take.report.get("originality"))
     tags = Tags(title=take.score.title, genre=style.label, comment=comment(brief.seed), provenance=origin)
     cover_path, files = working / "cover.png", {"mp3": working / "track.mp3"}
-    files["waveform"] = working / "waveform.png"
     delivered = deliver_mp3(mastered, files["mp3"], tags, cover_path, style.master)
-    waveform(delivered.audio, delivered.rate, take.score, files["waveform"])
     if delivery.format != "mp3":
         files[delivery.format] = working / f"track.{delivery.format}"
         deliver_as(delivery.format, mastered, files[delivery.format], tags, cover_path, style.master)

@@ -39,10 +39,14 @@ class Boldness:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Prune takes every `every_bars` bars: `score` is given all rows so far, higher is better."""
+    """Prune takes every `every_bars` bars: `score` is given all rows so far, higher is better.
+
+    Each `rivals` rows after one another compete among themselves; 0 for all with all.
+    """
 
     score: Callable[[Sequence[Sequence[int]]], Sequence[float]]
     every_bars: int = 4
+    rivals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def sample(
     """Write one sequence for each line, all in one batch.
 
     Args:
-        search: for lines that differ in their seeds alone.
+        search: rivals may differ in their seeds alone.
         on_bar: called with the number of bars that every line has finished, to show progress.
 
     Returns:
@@ -131,11 +135,15 @@ def sample(
 
 
 def _prune(takes: list[_Take], search: Search, seeds: Sequence[int]) -> list[int]:
-    """Let the better half go on in two ways each; returns which take each place now continues."""
+    """Let the better half of all rivals go on in two ways each; returns which take each place now continues."""
     scores = list(search.score([take.row for take in takes]))
-    order = sorted(range(len(takes)), key=lambda index: (-scores[index], index))
-    survivors = order[: (len(takes) + 1) // 2]
-    kept = [survivors[place % len(survivors)] for place in range(len(takes))]
+    group = search.rivals or len(takes)
+    kept: list[int] = []
+    for first in range(0, len(takes), group):
+        places = range(first, min(first + group, len(takes)))
+        order = sorted(places, key=lambda index: (-scores[index], index))
+        survivors = order[: (len(places) + 1) // 2]
+        kept += [survivors[place % len(survivors)] for place in range(len(places))]
     before = [(list(takes[i].row), takes[i].state, takes[i].rules, takes[i].gauge) for i in kept]
     for take, seed, (row, state, rules, gauge) in zip(takes, seeds, before, strict=True):
         take.row, take.state, take.rules, take.gauge = row, state, rules, gauge

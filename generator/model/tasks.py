@@ -27,6 +27,8 @@ from generator.model.transformer import Composer
 from generator.seeds import stream
 
 PLAIN = Boldness()
+Score = Callable[[Sequence[tuple[Bar, ...]]], Sequence[float]]
+"""How good takes are by their bars so far, higher is better."""
 KEPT_OPENING = 2
 """Bars at the beginning that a variation leaves alone, so that it is known again."""
 
@@ -50,32 +52,49 @@ class Request:
     """How it is to move and stand; None for the model's own way."""
 
 
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Takes are compared every `every_bars` bars, each `rivals` after one another among themselves (0: all)."""
+
+    score: Score
+    every_bars: int = 4
+    rivals: int = 0
+
+
 def write(
     model: Composer,
     request: Request | Sequence[Request],
     seeds: Sequence[int],
     boldness: Boldness = PLAIN,
     *,
-    search: Callable[[Sequence[tuple[Bar, ...]]], Sequence[float]] | None = None,
+    search: Contest | None = None,
     on_bar: Callable[[int], None] = lambda _bar: None,
 ) -> list[tuple[Bar, ...]]:
     """The whole music for each seed: what was given, unchanged, and what was written.
 
     Args:
         request: what is asked of all takes, or of each.
-        search: scores takes by the bars written so far, every four bars; the better half goes on.
+        search: the better half of rivals goes on, in two ways each.
 
     Raises:
         GeneratorError: a control out of range, more syllables than a bar holds, more bars than the model can hold.
     """
     asked = [request] * len(seeds) if isinstance(request, Request) else list(request)
     lines = [_line(one, seed, model.config.context) for one, seed in zip(asked, seeds, strict=True)]
-    hook = None if search is None else Search(lambda rows: search([_finished(row, asked[0].frame) for row in rows]))
+    frames = [one.frame for one in asked]
+    hook = None if search is None else _search(search, frames)
     try:
         rows = sample(model, lines, boldness, search=hook, on_bar=on_bar)
     except ValueError as error:
         raise GeneratorError(f"The composer cannot write this: {error}.") from error
     return [_merge(one, tokens.decode(row, one.frame)) for one, row in zip(asked, rows, strict=True)]
+
+
+def _search(contest: Contest, frames: Sequence[Frame]) -> Search:
+    def score(rows: Sequence[Sequence[int]]) -> Sequence[float]:
+        return contest.score([_finished(row, frame) for row, frame in zip(rows, frames, strict=True)])
+
+    return Search(score, contest.every_bars, contest.rivals)
 
 
 def _line(request: Request, seed: int, context: int) -> Line:

@@ -108,3 +108,27 @@ def test_a_piece_that_cannot_be_original_is_refused_with_the_song_it_copies(mode
     with pytest.raises(OriginalityError, match="an old song"):
         compose_original(ASKED, plan, STYLE, model, take_seeds(9, 2), told.append)
     assert told == sorted(told), "progress does not run back"
+
+
+def test_a_judge_gets_more_of_what_it_likes(model, plan):
+    """High tunes are liked; every take stays one of its own, and is as long as without a judge."""
+
+    def height(lead):
+        pitches = [note.pitch for bars in lead.materials.values() for bar in bars for note in bar.melody]
+        return sum(pitches) / max(1, len(pitches))
+
+    asked = []
+
+    def judge(leads, seeds):
+        asked.append(list(seeds))
+        assert all(set(lead.materials) == {section.material for section in plan.sections} | names for lead in leads)
+        return [height(lead) for lead in leads]
+
+    names = {section.name for section in plan.sections if "'" in section.name}
+    seeds = [4, 5, 6]
+    liked = compose(ASKED, plan, STYLE, model, seeds, judge=judge)
+    plain = compose(ASKED, plan, STYLE, model, seeds)
+    assert sum(map(height, liked)) > sum(map(height, plain))
+    assert len({str(lead) for lead in liked}) == 3
+    assert all(each == [4, 4, 5, 5, 6, 6] for each in asked)
+    assert compose(ASKED, plan, STYLE, model, seeds[:1], judge=judge)[0] == liked[0], "a take is its own"

@@ -175,6 +175,23 @@ def test_a_search_keeps_what_its_score_likes(model):
     assert len({tuple(row) for row in found}) == 6, "survivors go on in different ways"
 
 
+def test_rivals_compete_among_themselves_alone(model):
+    """Many notes are liked in the first two rows, few in the others; each pair keeps its own better one."""
+    asked = lines(Prompt(tokens.Controls("major", "4/4")), Rules(8, 48), range(4))
+
+    def count(row):
+        return sum(tokens.FIELDS[token][0] == "dur" for token in row)
+
+    def score(rows):
+        return [count(row) if place < 2 else -count(row) for place, row in enumerate(rows)]
+
+    first, second, third, fourth = sample(model, asked, search=Search(score, 2, rivals=2))
+    plain = sample(model, asked)
+    assert count(first) + count(second) > count(third) + count(fourth)
+    assert sample(model, asked[:2], search=Search(score, 2, rivals=2)) == [first, second]
+    assert [first, second, third, fourth] != plain
+
+
 def test_reading_bit_by_bit_changes_nothing(model):
     """Rows read other numbers of tokens at a time, wait, and go on from another row's past."""
     ids = torch.randint(0, len(tokens.VOCABULARY), (2, 24), generator=torch.Generator().manual_seed(1))

@@ -107,7 +107,7 @@ def test_takes_are_searched_by_the_callers_score(model):
         return [sum(len(bar.melody) for bar in bars) for bars in takes]
 
     asked = request(bars=())
-    found = write(model, asked, range(8), search=loud)
+    found = write(model, asked, range(8), search=tasks.Contest(loud))
     plain = write(model, asked, range(8))
     assert sum(loud(found)) > sum(loud(plain))
 
