@@ -79,6 +79,19 @@ def filtered(audio: Tensor, change: Callable[[Tensor], Tensor], into: Tensor | N
     return out
 
 
+def causal(audio: Tensor, response: Tensor, ring: int) -> Tensor:
+    """Sound [..., n] through a filter that does not look ahead and rings for at most `ring` samples. -> [..., n]
+
+    `response` [..., size // 2 + 1] fits [..., blocks, bins]: small sizes are cheap, as much of them as is not ring.
+    """
+    size, length = 2 * (response.shape[-1] - 1), audio.shape[-1]
+    hop = size - ring
+    padded = torch.nn.functional.pad(audio, (ring, -length % hop))
+    spectra = torch.fft.rfft(padded.unfold(-1, size, hop)).mul_(response)
+    kept: Tensor = torch.fft.irfft(spectra, n=size)[..., ring:].flatten(-2)[..., :length]
+    return kept
+
+
 def convolved(audio: Tensor, answer: Tensor) -> Tensor:
     """Sound [c, n] through impulse responses [c, m], as long as the sound. -> [c, n]"""
     length, reach = audio.shape[-1], answer.shape[-1]

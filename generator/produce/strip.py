@@ -80,7 +80,16 @@ class Strip:
             placed = torch.stack([left, right])
             return placed if relief is None else placed.mul_(relief)
 
-        return blocks.filtered(sound, place, into=sound)
+        # All of it is linear: what becomes of each side alone says what becomes of any sound, in four products.
+        sides = torch.eye(2, dtype=torch.complex64, device=sound.device)[..., None].expand(2, 2, len(self._hertz))
+        answer = place(sides)  # [out, in, bins]
+
+        def mixed(spectra: Tensor) -> Tensor:
+            left = torch.addcmul(spectra[0] * answer[0, 0], spectra[1], answer[0, 1])
+            right = torch.addcmul(spectra[0] * answer[1, 0], spectra[1], answer[1, 1])
+            return torch.stack([left, right])
+
+        return blocks.filtered(sound, mixed, into=sound)
 
     def levelled(self, sound: Tensor, duck: Tensor | None) -> Tensor:
         """Compress a shaped stem, bring it to its loudness and let the kick through; in place."""

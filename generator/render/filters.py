@@ -13,6 +13,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from generator import blocks
 from generator.render.timing import SAMPLE_RATE
 
 _FRAME, _SHORT_FRAME = 4096, 2048
@@ -43,17 +44,11 @@ def lowpass_response(cutoff_hz: Tensor, q: Tensor, size: int) -> Tensor:
 
 def lowpass(sound: Tensor, cutoff_hz: Sequence[float], q: float) -> Tensor:
     """Filter rows [B, n], each with its own fixed cutoff; in blocks that fit the processor's cache."""
-    length = sound.shape[-1]
     # A resonance falls by exp(-pi f t / q): 78 dB within the ring.
     short = min(cutoff_hz) * _RING > 2.9 * q * SAMPLE_RATE
     size, ring = (_BLOCK, _RING) if short else (_LONG_BLOCK, _LONG_RING)
-    hop = size - ring
-    blocks = -(-length // hop)
-    padded = torch.nn.functional.pad(sound, (ring, blocks * hop - length))
-    spectra = torch.fft.rfft(padded.unfold(-1, size, hop))
-    spectra.mul_(torch.stack([_fixed_response(hertz, q, size, sound.device) for hertz in cutoff_hz])[:, None])
-    filtered: Tensor = torch.fft.irfft(spectra, n=size)[..., ring:].flatten(1)[:, :length]
-    return filtered
+    response = torch.stack([_fixed_response(hertz, q, size, sound.device) for hertz in cutoff_hz])
+    return blocks.causal(sound, response[:, None], ring)
 
 
 @lru_cache(maxsize=256)
