@@ -24,7 +24,7 @@ from bot.discord_front.buttons import piece_view, single_view
 from bot.discord_front.replies import STAR_EMOJI, carries, language_in, progress_line, track_embed, track_files
 from bot.errors import BotError, FrontError, NotFoundError
 from bot.i18n.catalogue import say
-from bot.jobs.job import Job
+from bot.jobs.job import INTERRUPTED, MAX_POSTS, Job
 from bot.jobs.progress import Throttle
 from bot.jobs.queue import Queue
 from bot.logs import logger
@@ -189,8 +189,7 @@ class Courier:
             return
         try:
             track = await self._service.track(job.id)
-            found = await self._find(row, job) if job.posts > 1 else None
-            message = found or await self._send(row, track)
+            message = await self._found_or_sent(row, job, track)
         except (FrontError, NotFoundError) as error:
             await self._queue.put_back(job, str(error), final=True)
         except _TRANSIENT as error:
@@ -203,6 +202,12 @@ class Courier:
         else:
             await self._queue.posted(job, str(message.id), str(message.channel.id))
             self.wake()  # to put the numbers under it
+
+    async def _found_or_sent(self, row: Any, job: Job, track: TrackRecord) -> discord.Message:
+        found = await self._find(row, job) if job.posts > 1 else None
+        if found is None and job.posts > MAX_POSTS:
+            raise FrontError(INTERRUPTED)
+        return found or await self._send(row, track)
 
     async def _send(self, row: Any, track: TrackRecord) -> discord.Message:
         audio, smaller = await _fitting(track, row["upload_limit"])

@@ -23,6 +23,7 @@ from bot.errors import BotError
 MAX_ATTEMPTS = 3
 MAX_POSTS = 5
 POST_AGAIN_AFTER = timedelta(seconds=5)  # times the number of posts tried
+INTERRUPTED = "Posting this piece was interrupted again and again; /history lists it."
 
 
 class State(StrEnum):
@@ -203,7 +204,8 @@ def _post_step(job: Job, event: Event, now: datetime) -> Job | None:  # noqa: PL
     match job.state, event:
         case State.RENDERED, Settle() if not job.wants_post:
             return replace(job, state=State.DONE)
-        case State.RENDERED, TakePost(worker, lease) if job.wants_post and job.posts < MAX_POSTS:
+        # Once more than may be tried: an interrupted post may be there after all, and is then only looked for.
+        case State.RENDERED, TakePost(worker, lease) if job.wants_post and job.posts <= MAX_POSTS:
             return replace(
                 job,
                 state=State.POSTING,
@@ -221,6 +223,8 @@ def _post_step(job: Job, event: Event, now: datetime) -> Job | None:  # noqa: PL
             later = now + POST_AGAIN_AFTER * job.posts
             return _idle(job, state=State.RENDERED, not_before=later, error=reason)
         case State.POSTING, Expire() if job.lease_until is not None and job.lease_until < now:
+            if job.posts > MAX_POSTS:
+                return _idle(job, state=State.FAILED, error=INTERRUPTED)
             return _idle(job, state=State.RENDERED)
     return None
 

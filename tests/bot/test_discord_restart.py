@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy import update
 
-from bot.jobs.job import State
+from bot.app import open_app
+from bot.jobs.job import MAX_POSTS, State
 from bot.settings import Settings
+from bot.store.tables import jobs
 from tests.bot.discord_harness import running_bot
 from tests.bot.test_discord import LISTENER, until_stars
 from tests.fakes.discord import USER_ID, FakeDiscord, Fault
@@ -146,3 +149,26 @@ async def test_a_deleted_message_keeps_its_ratings(settings: Settings, fake: Fak
         await fake.until(lambda: any(f"/messages/{message.id}" in path for _, path, _ in fake.requests[-20:]))
         assert looked.times == 0
         await until_stars(bot, track.id, 4)
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_post_interrupted_too_often_is_looked_for_and_not_sent_again(
+    brisk: Settings, fake: FakeDiscord, there: bool
+) -> None:
+    async with running_bot(brisk, fake) as bot:
+        asked = await fake.slash("compose", text="chill")
+        message = await bot.posted(asked)
+        job = await bot.job_of(asked)
+        await fake.until(lambda: len(message.reactions) == 5)
+    interrupted = {"state": State.RENDERED, "posts": MAX_POSTS, "not_before": None}
+    async with open_app(brisk) as app, app.store.database.write() as tx:
+        await tx.execute(update(jobs).where(jobs.c.id == job.id).values(**interrupted))
+        await app.store.messages.note(tx, job.id, message_id=None, answered_at=None)
+    if not there:
+        message.attachments = []
+    async with running_bot(brisk, fake) as bot:
+        ended = await bot.state(job.id, State.DONE, State.FAILED)
+        assert ended.state is (State.DONE if there else State.FAILED)
+        if not there:
+            await fake.until(lambda: "interrupted" in message.content)
+    assert len(fake.tracks()) == int(there)
