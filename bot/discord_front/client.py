@@ -23,6 +23,7 @@ from bot.discord_front.radios import Radios, cleaned_up
 from bot.discord_front.reactions import Reactions, listener_of
 from bot.discord_front.station import RadioPace
 from bot.discord_front.texts import Spoken, reader
+from bot.discord_front.tolerance import tolerate
 from bot.discord_front.uploads import fetched
 from bot.jobs.job import Job
 from bot.jobs.queue import Queue
@@ -65,6 +66,7 @@ class Front(discord.AutoShardedClient):
             max_messages=None,
             max_ratelimit_timeout=60.0,
         )
+        tolerate(self._connection.parsers)
         self.service = service
         self.door = Door(service.servers)
         self.tree = Tree(

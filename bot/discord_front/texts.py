@@ -14,7 +14,7 @@ _DESCRIPTIONS = {Location.command_description, Location.group_description}
 
 def reader(interaction: discord.Interaction) -> str:
     """The language of the person behind an interaction."""
-    return language_of(interaction.locale)
+    return language_of(interaction.locale.value)  # a locale the library does not know has no text of its own
 
 
 def described(command: str) -> str:
