@@ -78,19 +78,21 @@ class LocalEngine:
                 if isinstance(event, Finished):
                     return
         finally:
-            self._runs.pop(ticket, None)
+            # Whoever watches may be stopped before the work is: until that has ended it can still be cancelled.
+            if run.task is not None:
+                run.task.add_done_callback(lambda _: self._runs.pop(ticket, None))
 
     async def cancel(self, ticket: str) -> None:
         run = self._runs.get(ticket)
         if run is not None and run.task is not None:
-            run.task.cancel()
+            _cancel_once(run.task)
             await asyncio.wait([run.task])
 
     async def close(self) -> None:
         self._closed = True
         tasks = [run.task for run in self._runs.values() if run.task is not None]
         for task in tasks:
-            task.cancel()
+            _cancel_once(task)
         await asyncio.gather(*tasks, return_exceptions=True)
         workers, self._idle = self._idle, []
         await asyncio.gather(*(worker.stop() for worker in workers))
@@ -203,6 +205,12 @@ class _Worker:
             text = line.decode("utf-8", "replace").rstrip()
             self._last_words.append(text)
             _log.debug("worker says", pid=self._process.pid, text=text)
+
+
+def _cancel_once(task: asyncio.Task[None]) -> None:
+    """A second cancellation would interrupt the killing that the first one began."""
+    if not task.cancelling():
+        task.cancel()
 
 
 def _ending(code: int) -> str:

@@ -59,6 +59,21 @@ class TestLocalEngine(EngineContract):
         await asyncio.sleep(0.1)
         await self.follow(engine, self.order(tmp_path))
 
+    async def test_an_order_is_stopped_also_after_its_watcher(self, engine: LocalEngine, tmp_path: Path) -> None:
+        ticket = await engine.submit(self.order(tmp_path, "fakeslower"))
+        seen = asyncio.Event()
+
+        async def watch() -> None:
+            async for _ in engine.events(ticket):
+                seen.set()
+
+        watching = asyncio.create_task(watch())
+        await seen.wait()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await asyncio.gather(engine.cancel(ticket), engine.cancel(ticket))  # and twice at once
+        assert children() == set()
+
     async def test_a_composer_that_cannot_be_imported_is_an_error(self, tmp_path: Path) -> None:
         broken = LocalEngine(child_command("no.such:thing"), child_environment(load_settings()))
         with pytest.raises(EngineError, match="ended unexpectedly"):
