@@ -54,6 +54,7 @@ class Radios:
         tuned = Tuned(server_id, listener_of(interaction.user.id), reader(interaction), wishes)
         self._stations[guild] = Station(self._front, voice, text, tuned, self._pace)
         self._tasks[guild] = asyncio.create_task(self._run(guild), name=f"radio {guild}")
+        await asyncio.sleep(0)  # it has begun: whoever stops it now makes it leave
         return channel
 
     async def _run(self, guild: int) -> None:
@@ -86,8 +87,9 @@ class Radios:
     async def _end(self, guild: int, why: str) -> None:
         station, task = self._stations.get(guild), self._tasks.get(guild)
         if station is not None and task is not None:
-            station.ending = why
-            task.cancel()
+            if not station.leaving:
+                station.ending = why
+                task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
     def noticed(self, guild: int) -> None:

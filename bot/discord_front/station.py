@@ -82,6 +82,8 @@ class Station:
         self._alone_since: float | None = None
         self._over = asyncio.Event()  # the library plays no more
         self.ending = "radio.off"
+        self.leaving = False
+        """It ends already; to be waited for, not to be cancelled again."""
 
     @property
     def channel(self) -> discord.VoiceChannel:
@@ -115,6 +117,7 @@ class Station:
             sentence = sentence_for(error, self._tuned.language)
             _log.info("radio ends", server=self._tuned.server_id, reason=str(error))
         finally:
+            self.leaving = True
             await asyncio.shield(self._leave(sentence))
 
     async def _keep_on(self) -> None:

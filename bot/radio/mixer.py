@@ -71,13 +71,14 @@ class Mixer:
     _next: _Reel | None = None
     _fade: _Fade | None = None
     _skip: bool = False
+    _closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def follow(self, track_id: str, path: Path) -> None:
         """Play this after what plays now; it takes the place of what was to follow. Raises OSError."""
         reel = _Reel.open(track_id, path)
         with self._lock:
-            dropped, self._next = self._next, reel
+            dropped, self._next = (reel, None) if self._closed else (self._next, reel)
         if dropped is not None:
             dropped.file.close()
 
@@ -114,7 +115,9 @@ class Mixer:
         return frame
 
     def close(self) -> None:
+        """Silence from now on, also for what would still follow."""
         with self._lock:
+            self._closed = True
             for reel in (self._now, self._next, self._fade.to if self._fade else None):
                 if reel is not None:
                     reel.file.close()

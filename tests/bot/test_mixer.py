@@ -72,6 +72,8 @@ def test_a_skip_leaves_at_once_for_what_follows_or_for_silence(tmp_path: Path) -
     assert share_of(read(mixer, 1.0), 600) == pytest.approx(0.25, rel=0.02)
     mixer.close()
     assert mixer.read() == SILENCE
+    mixer.follow("d", tone(tmp_path / "d", 600, 60))  # it was being decoded when the radio was switched off
+    assert mixer.read() == SILENCE
 
 
 @pytest.mark.parametrize("samples", [1, 959, 960, 961, 3000])
