@@ -29,7 +29,7 @@ from personalization.propose import propose
 from personalization.request import Request
 from personalization.rerank import load_ranker
 
-LISTENERS, QUICK_LISTENERS = 8, 3
+LISTENERS, QUICK_LISTENERS = 16, 3
 RATINGS, PAIRS, QUICK_PAIRS = 10, 6, 3
 TAKES, LENGTH_S = 2, 20.0
 WISHES = ("something nice", "chill", "happy", "energetic", "dreamy", "focus", "romantic", "dark")

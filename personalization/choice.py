@@ -15,8 +15,8 @@ from generator.brief import Brief
 from personalization.basis import Array
 
 BEST = 16
-SOFTNESS = 0.08  # in stars: differences between pieces of a style below it hardly matter
-STYLE_SOFTNESS = 0.09  # the same between styles
+SOFTNESS = 0.05  # in stars: differences between pieces of a style below it hardly matter
+STYLE_SOFTNESS = 0.055  # the same between styles
 FLOOR_STYLES, FLOOR_AFTER = 3, 8
 """Whoever was served fewer styles than this in at least so many of their last pieces is served another."""
 
