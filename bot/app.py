@@ -24,6 +24,8 @@ from bot.store.crypto import Seal
 from bot.store.database import Database
 from bot.store.store import Store
 
+_CORES = 4
+
 
 @dataclass(frozen=True, slots=True)
 class App:
@@ -45,8 +47,18 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         store = Store.over(database, seal)
         limits = Limits(settings.max_pending_per_listener, settings.max_backlog)
         queue = Queue(store, limits=limits, lease=timedelta(seconds=settings.lease_s))
-        service = Service(store, queue, services_of(settings), demographics=settings.demographics)
+        service = Service(
+            store, queue, services_of(settings), demographics=settings.demographics, compares=_compares(settings)
+        )
         yield App(settings, store, queue, service)
+
+
+def _compares(settings: Settings) -> bool:
+    """A second take costs as much as the first; unless somebody says so, small machines do not make one."""
+    if settings.compare is not None:
+        return settings.compare
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores >= _CORES
 
 
 def services_of(settings: Settings) -> Services:

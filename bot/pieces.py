@@ -38,8 +38,12 @@ class Pieces:
         return statistics.median(taken) if taken else None
 
     async def cancel(self, listener_id: str, job_id: str) -> bool:
-        """Stop an own request that is not composed yet; False when it is too late. Raises UserError."""
+        """Stop an own request that is not composed yet, and its other take; False when it is too late.
+
+        Raises UserError.
+        """
         await self._own_job(listener_id, job_id)
+        await self._cancel_other(job_id)
         return await self._queue.cancel(job_id)
 
     async def cancel_background(self, job_id: str) -> bool:
@@ -62,9 +66,16 @@ class Pieces:
         """Delete an own piece: its row, ratings, request and files. Raises UserError."""
         await self._own_job(listener_id, track_id)
         track = await self._store.tracks.get(track_id)
+        await self._cancel_other(track_id)
         await self._store.jobs.remove(track_id)
         if track is not None:
             await asyncio.to_thread(shutil.rmtree, Path(track["dir"]), ignore_errors=True)
+
+    async def _cancel_other(self, first_id: str) -> None:
+        """Make no second take of what nobody wants."""
+        pair = await self._store.pairs.of_first(first_id)
+        if pair is not None:
+            await self._queue.cancel(pair["second_id"])
 
     async def _own_job(self, listener_id: str, job_id: str) -> None:
         job = await self._queue.get(job_id)

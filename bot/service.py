@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.changes import Change
-from bot.errors import NotFoundError, UserError
+from bot.errors import NotFoundError, Refused, UserError
 from bot.imports import Imported, import_export
 from bot.jobs.job import Job
 from bot.jobs.queue import Queue
@@ -64,7 +64,11 @@ class TrackRecord:
 
 
 class Service:
-    def __init__(self, store: Store, queue: Queue, services: Services, *, demographics: bool = True) -> None:
+    def __init__(
+        self, store: Store, queue: Queue, services: Services, *, demographics: bool = True, compares: bool = False
+    ) -> None:
+        """`compares` says whether a request that does not say gets a second take."""
+        self.compares = compares
         self.tastes = Tastes(store, demographics=demographics)
         self._store = store
         self._queue = queue
@@ -105,18 +109,28 @@ class Service:
             raise UserError(str(error)) from error
 
     async def compose(
-        self, listener_id: str, request: Request, *, reply: Reply | None = None, limited: bool = True
+        self,
+        listener_id: str,
+        request: Request,
+        *,
+        reply: Reply | None = None,
+        limited: bool = True,
+        twice: bool = False,
     ) -> tuple[Job, bool]:
         """Store the request as a job; False when this very interaction already asked for it.
+
+        `twice` makes a second take to compare with the first, when nobody waits for anything else.
 
         Raises UserError when too much is waiting (unless not `limited`) or when we are stopping.
         """
         for member in request.blend_with:
             if not await self._store.listeners.exists(member):
                 raise UserError("A blend is for people who have used me before; ask them to try /compose once.")
-        job, new = await self._enqueue(listener_id, request.to_dict(), reply, limited=limited)
+        job, new = await self._enqueue(listener_id, request.to_dict(), reply, limited=limited, twice=twice)
         if request.private and new:
-            await self.tastes.exclude(listener_id, "track", job.id)
+            pair = await self._store.pairs.of_first(job.id)
+            for one in (job.id, *(() if pair is None else (pair["second_id"],))):
+                await self.tastes.exclude(listener_id, "track", one)
         return job, new
 
     async def known(self, listener_id: str) -> bool:
@@ -182,6 +196,11 @@ class Service:
         """
         if "parent" in job.request:
             return _changed(await self.track(job.request["parent"]), job)
+        first_id = await self._store.pairs.first_of(job.id)
+        if first_id is not None:
+            first = await self.job(first_id)
+            proposal = first.proposal or await self.propose(first)
+            return {**proposal, "brief": {**proposal["brief"], "seed": job.seed}}
         with_whom = [name for name in job.request.get("blend_with", ()) if name != job.listener_id]
         profiles = [await self.profile(name) for name in (job.listener_id, *dict.fromkeys(with_whom))]
         mood = await self.moods.get(job.listener_id)
@@ -210,6 +229,18 @@ class Service:
         track = await self.track(track_id)
         await self._store.ratings.give(listener_id, track_id, stars, source=source, now=datetime.now(UTC))
         return track
+
+    async def compare(self, listener_id: str, first_id: str, verdict: str) -> str:
+        """Store which of two takes a listener likes better, one of `bot.store.pairs.VERDICTS`; the second take's id.
+
+        Raises Refused when one of them is gone.
+        """
+        pair = await self._store.pairs.of_first(first_id)
+        if pair is None:
+            raise Refused("pair.gone")
+        second = await self.track(pair["second_id"])
+        await self._store.pairs.judge(listener_id, first_id, second.id, verdict, datetime.now(UTC))
+        return second.id
 
     async def withdraw_rating(self, listener_id: str, track_id: str, stars: int) -> bool:
         """Whether there was such a rating to withdraw."""

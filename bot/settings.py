@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=0, le=64, description="worker processes that compose; 0 leaves it to `worker`")
     threads_per_worker: int = Field(1, ge=1, le=64, description="torch threads of each worker process")
     takes: int = Field(2, ge=1, le=4, description="takes composed for a request that does not say")
+    compare: bool | None = Field(
+        None,
+        description="whether /compose makes a second take to compare, when nobody waits; by default with four cores",
+    )
     max_pending_per_listener: int = Field(3, ge=1, le=100, description="unfinished requests one listener may have")
     max_backlog: int = Field(100, ge=1, le=100_000, description="unfinished requests of everybody together")
     lease_s: float = Field(30.0, ge=1, le=600, description="seconds after which a silent worker loses its job")

@@ -60,6 +60,7 @@ class Tastes:
             "ratings": await store.ratings.of_listener(listener_id),
             "statements": await store.statements.of_listener(listener_id),
             "signals": await store.tastes.signals(listener_id),
+            "comparisons": await store.pairs.of_listener(listener_id),
             "recent": await store.tastes.recent_styles(listener_id, RECENT),
             "shared": await store.facts.get(_SHARED),
             "about": await store.tastes.about(listener_id) if self._demographics else None,
@@ -118,7 +119,10 @@ class Tastes:
         return about
 
     async def reset(self, listener_id: str) -> dict[str, int]:
-        """Forget a listener's taste: ratings, signals, statements, exclusions, plays; how many of each. Pieces stay."""
+        """Forget a listener's taste: ratings, comparisons, signals, statements, exclusions, plays; how many of each.
+
+        Pieces stay.
+        """
         return await self._store.tastes.reset(listener_id)
 
     async def export(self, listener_id: str) -> dict[str, Any]:
@@ -127,6 +131,7 @@ class Tastes:
         rows: dict[str, Sequence[Any]] = {
             "ratings": await store.ratings.of_listener(listener_id),
             "signals": await store.tastes.signals(listener_id),
+            "comparisons": await store.pairs.of_listener(listener_id),
             "statements": await store.statements.of_listener(listener_id),
             "exclusions": await store.tastes.exclusions(listener_id),
             "plays_by_artist": [count._asdict() for count in await store.listens.by_artist(listener_id)],
@@ -161,7 +166,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 def _profile(listener_id: str, rows: dict[str, Any]) -> Profile:
     from personalization.about import About  # noqa: PLC0415 - see above
-    from personalization.profile import ArtistPlays, Profile, RatedTrack  # noqa: PLC0415
+    from personalization.profile import ArtistPlays, ComparedTracks, Profile, RatedTrack  # noqa: PLC0415
     from personalization.refit import SharedTaste  # noqa: PLC0415
     from personalization.signals import SignalledTrack  # noqa: PLC0415
     from personalization.statements import Statement  # noqa: PLC0415
@@ -177,14 +182,18 @@ def _profile(listener_id: str, rows: dict[str, Any]) -> Profile:
         ),
         statements=tuple(Statement(row["kind"], row["value"], row["liked"]) for row in rows["statements"]),
         signals=tuple(SignalledTrack(row["track_id"], *_measured(row), row["kind"]) for row in rows["signals"]),
+        comparisons=tuple(
+            ComparedTracks(_measured(row, "first_"), _measured(row, "second_"), row["verdict"])
+            for row in rows["comparisons"]
+        ),
         recent_styles=tuple(rows["recent"]),
         prior=prior,
     )
 
 
-def _measured(row: Any) -> tuple[Attributes, Any]:
+def _measured(row: Any, which: str = "") -> tuple[Attributes, Any]:
     """What was measured on a track, and the mood it was asked for."""
-    return Attributes.from_dict(row["attributes"]), Brief.from_dict(row["brief"]).mood
+    return Attributes.from_dict(row[f"{which}attributes"]), Brief.from_dict(row[f"{which}brief"]).mood
 
 
 def _refit(rows: Sequence[Any], demographics: bool) -> SharedTaste | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from generator.brief import Attributes, Mood
 from personalization.genres import genres_of_artist, styles_of_genre
@@ -34,6 +35,19 @@ class RatedTrack:
     stars: int
 
 
+Verdict = Literal["first", "second", "both", "neither"]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedTracks:
+    """Two takes of one request, each with what was measured on it and the mood it was asked for, and which of them this
+    listener likes better."""
+
+    first: tuple[Attributes, Mood]
+    second: tuple[Attributes, Mood]
+    verdict: Verdict
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     listener_id: str
@@ -41,6 +55,7 @@ class Profile:
     ratings: tuple[RatedTrack, ...] = ()
     statements: tuple[Statement, ...] = ()
     signals: tuple[SignalledTrack, ...] = ()
+    comparisons: tuple[ComparedTracks, ...] = ()
     prior: PopulationModel | None = None  # what the listeners of this server have in common, when that is known
     recent_styles: tuple[str, ...] = ()  # of the last pieces made for them, the newest first
 

@@ -26,7 +26,7 @@ from personalization.population import PopulationModel
 from personalization.profile import Heard, Profile, summarise_plays
 from personalization.request import Request
 from personalization.rerank import make_ranker
-from personalization.signals import NOISE, WORTH
+from personalization.signals import ALIKE, NOISE, WORTH
 from personalization.statements import evidence
 from personalization.taste import Taste
 from personalization.understand import Understanding, understand
@@ -71,6 +71,13 @@ def taste_of(profile: Profile) -> Taste:
     taste = Taste.start(profile.prior or prior(), evidence(profile.statements))
     for signal in profile.signals:
         taste.update(features(signal.attributes, signal.mood), WORTH[signal.kind], NOISE)
+    for pair in profile.comparisons:
+        first, second = features(*pair.first), features(*pair.second)
+        if pair.verdict in ALIKE:
+            for one in (first, second):
+                taste.update(one, ALIKE[pair.verdict], NOISE)
+        else:
+            taste.compare(*((first, second) if pair.verdict == "first" else (second, first)))
     for rated in profile.ratings:
         taste.update(features(rated.attributes, rated.mood), rated.stars)
     return taste

@@ -12,6 +12,8 @@ from generator.brief import Attributes, Mood
 NOISE = 2.0  # stars
 WORTH: dict[str, float] = {"skip": 2.0, "replay": 4.3, "download": 4.4, "variation": 4.0}
 """Stars that each kind of signal speaks for."""
+ALIKE: dict[str, float] = {"both": 4.0, "neither": 2.0}
+"""Stars that each of two takes is hinted to be worth by whoever will not choose between them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from bot.changes import CHANGES, restyled
-from bot.discord_front.buttons import single_view
+from bot.discord_front.buttons import piece_view, single_view
 from bot.discord_front.downloads import pack_stems
 from bot.discord_front.modals import LineForm, RemixForm
 from bot.discord_front.reactions import listener_of
@@ -20,6 +20,7 @@ from bot.discord_front.texts import reader
 from bot.errors import UserError
 from bot.i18n.catalogue import say
 from bot.service import TrackRecord
+from bot.store.pairs import SECOND
 
 if TYPE_CHECKING:
     from bot.discord_front.client import Front
@@ -63,6 +64,14 @@ class Actions:
         await self._front.begin(
             asked, lambda reply: self._service.change(listener, track_id, CHANGES[name], reply=reply)
         )  # fmt: skip
+
+    async def choose(self, asked: Asked, first_id: str, verdict: str) -> None:
+        """One of two takes was said to be better, or both alike; the asker can go on with the second one."""
+        listener, language = listener_of(asked.user.id), reader(asked)
+        second_id = await self._service.compare(listener, first_id, verdict)
+        mine = verdict == SECOND and (await self._service.track(second_id)).listener_id == listener
+        more = {"view": piece_view(second_id, language)} if mine else {}
+        await _whisper(asked, say(language, f"pair.noted_{verdict}"), **more)
 
     async def ask_address(self, asked: Asked) -> None:
         """Open the form for the address that Spotify led to."""

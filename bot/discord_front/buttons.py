@@ -12,6 +12,7 @@ from discord import ButtonStyle
 from bot.changes import CHANGES
 from bot.discord_front.boundary import guarded
 from bot.i18n.catalogue import ENGLISH, say
+from bot.store.pairs import FIRST, SECOND, VERDICTS
 
 if TYPE_CHECKING:
     from bot.discord_front.client import Front
@@ -106,6 +107,30 @@ class ChangeMenu(Menu, template=rf"change:{_ID}"):
         await guarded(interaction, lambda: front.actions.change(interaction, self.about, chosen))
 
 
+class PairButton(Button, template=rf"pair:(?P<verdict>{'|'.join(VERDICTS)}):{_ID}"):
+    """Which of two takes is better; `about` is the first."""
+
+    def __init__(self, verdict: str, about: str, language: str = ENGLISH) -> None:
+        style = ButtonStyle.primary if verdict in {FIRST, SECOND} else ButtonStyle.secondary
+        label = say(language, f"pair.{verdict}")
+        super().__init__(
+            discord.ui.Button(style=style, label=label, custom_id=f"pair:{verdict}:{about}", row=3)
+        )  # fmt: skip
+        self.verdict = verdict
+        self.about = about
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
+    ) -> Self:
+        del interaction, item
+        return cls(match["verdict"], match["about"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        front: Front = interaction.client
+        await guarded(interaction, lambda: front.actions.choose(interaction, self.about, self.verdict))
+
+
 class PasteButton(Button, template=r"link:spotify:paste"):
     """Opens the modal for the address that Spotify led to."""
 
@@ -127,7 +152,7 @@ class PasteButton(Button, template=r"link:spotify:paste"):
         await guarded(interaction, lambda: front.actions.ask_address(interaction))
 
 
-DYNAMIC = (PieceButton, ChangeMenu, PasteButton)
+DYNAMIC = (PieceButton, ChangeMenu, PairButton, PasteButton)
 
 
 def piece_view(track_id: str, language: str) -> discord.ui.View:
@@ -136,6 +161,14 @@ def piece_view(track_id: str, language: str) -> discord.ui.View:
     for action in UNDER_A_PIECE:
         view.add_item(PieceButton(action, track_id, language))
     return view.add_item(ChangeMenu(track_id, language))
+
+
+def pair_view(first_id: str, language: str) -> discord.ui.View:
+    """All that can be done with the first of two takes, and the question which is better."""
+    view = piece_view(first_id, language)
+    for verdict in VERDICTS:
+        view.add_item(PairButton(verdict, first_id, language))
+    return view
 
 
 def single_view(action: str, about: str, language: str) -> discord.ui.View:

@@ -135,16 +135,24 @@ class Front(discord.AutoShardedClient):
         _log.exception("event failed", event_name=event_method)
 
     async def accept(
-        self, interaction: discord.Interaction[Front], text: str, *, private: bool = False, **wishes: object
+        self,
+        interaction: discord.Interaction[Front],
+        text: str,
+        *,
+        private: bool = False,
+        twice: bool = False,
+        **wishes: object,
     ) -> None:
-        """A request for a piece in words. Raises UserError when the request cannot be."""
+        """A request for a piece in words, or for two takes of it. Raises UserError when the request cannot be."""
         if wishes.get("takes") is None:
             wishes["takes"] = await self.door.takes(interaction)
         request = self.service.request(text, private=private, **wishes)
         listener = listener_of(interaction.user.id)
         await self.begin(
-            interaction, lambda reply: self.service.compose(listener, request, reply=reply), private=private
-        )  # fmt: skip
+            interaction,
+            lambda reply: self.service.compose(listener, request, reply=reply, twice=twice),
+            private=private,
+        )
 
     async def accept_like(
         self,

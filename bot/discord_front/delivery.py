@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,16 @@ import aiohttp
 import discord
 
 from bot.discord_front.buttons import piece_view, single_view
-from bot.discord_front.replies import STAR_EMOJI, carries, language_in, progress_line, track_embed, track_files
+from bot.discord_front.pairs import SideBySide, coming
+from bot.discord_front.replies import (
+    STAR_EMOJI,
+    carries,
+    language_in,
+    only,
+    progress_line,
+    track_embed,
+    track_files,
+)
 from bot.errors import BotError, FrontError, NotFoundError
 from bot.i18n.catalogue import say
 from bot.jobs.job import INTERRUPTED, MAX_POSTS, Job
@@ -72,6 +81,7 @@ class Courier:
         self._worker = worker
         self._pace = pace or Pace()
         self._now = now
+        self._side_by_side = SideBySide(self, service, store.pairs)
         self._woken = asyncio.Event()
         self._throttles: dict[str, Throttle[str]] = {}
         self._dead: set[str] = set()  # jobs whose reply token ended early
@@ -117,6 +127,7 @@ class Courier:
         try:
             await self._queue.expire()
             rows = await self._store.messages.open()
+            pairs = await self._store.pairs.open()
         except BotError as error:
             _log.warning("cannot look for replies", reason=str(error))
             return
@@ -131,10 +142,16 @@ class Courier:
             job_id = row["job_id"]
             if job_id not in self._busy and row["interaction_id"] not in self._held:
                 wait_s = None if usual_s is None else usual_s * (1 + (ahead + 1) / at_once)
-                task = asyncio.create_task(self._serve(row, ahead, wait_s), name=f"reply {job_id}")
-                self._busy[job_id] = task
-                task.add_done_callback(partial(self._served, job_id))
+                self._begin(job_id, row["state"], self._serve(row, ahead, wait_s))
             ahead += row["state"] == "queued"
+        for row in pairs:
+            if (name := f"pair {row['job_id']}") not in self._busy:
+                self._begin(name, "done", self._side_by_side.show(row))
+
+    def _begin(self, name: str, state: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._carefully(name, state, work), name=f"reply {name}")
+        self._busy[name] = task
+        task.add_done_callback(partial(self._served, name))
 
     async def _usual_s(self, rows: Sequence[Any]) -> float | None:
         """How long a piece takes lately; asked only while somebody waits."""
@@ -146,22 +163,26 @@ class Courier:
             _log.warning("cannot estimate", reason=str(error))
             return None
 
-    def _served(self, job_id: str, task: asyncio.Task[None]) -> None:
-        del task, self._busy[job_id]
+    def _served(self, name: str, task: asyncio.Task[None]) -> None:
+        del task, self._busy[name]
 
     async def _serve(self, row: Any, ahead: int, wait_s: float | None) -> None:
-        """One look at one reply; anything that goes wrong is tried again at the next look."""
-        log = _log.bind(job=row["job_id"], state=row["state"])
+        """One look at one reply."""
+        match row["state"]:
+            case "queued" | "running":
+                await self._show(row, ahead, wait_s)
+            case "rendered" if row["not_before"] is None or row["not_before"] <= self._now():
+                await self._post(row)
+            case "failed" | "cancelled":
+                await self._tell(row)
+            case "done":
+                await self._seed(row)
+
+    async def _carefully(self, name: str, state: str, work: Coroutine[Any, Any, None]) -> None:
+        """Anything that goes wrong is tried again at the next look."""
+        log = _log.bind(job=name, state=state)
         try:
-            match row["state"]:
-                case "queued" | "running":
-                    await self._show(row, ahead, wait_s)
-                case "rendered" if row["not_before"] is None or row["not_before"] <= self._now():
-                    await self._post(row)
-                case "failed" | "cancelled":
-                    await self._tell(row)
-                case "done":
-                    await self._seed(row)
+            await work
         except _TRANSIENT as error:
             log.info("chat is away", reason=repr(error))
         except discord.HTTPException as error:
@@ -210,27 +231,28 @@ class Courier:
         return found or await self._send(row, track)
 
     async def _send(self, row: Any, track: TrackRecord) -> discord.Message:
-        audio, smaller = await _fitting(track, row["upload_limit"])
+        audio, smaller = await self.fitting(track, row["upload_limit"])
         language = language_in(row)
+        words = coming(await self._store.pairs.of_first(track.id), language)
         parent = None if track.parent_id is None else await self._link(track.parent_id)
         embed = track_embed(track, language, row["proposal"], smaller, parent)
         view = piece_view(track.id, language)
         if self._token_lives(row):
             try:
                 files = track_files(track, audio)
-                return await self._edit(row, content=None, embed=embed, attachments=files, view=view)
+                return await self._edit(row, content=words or None, embed=embed, attachments=files, view=view)
             except discord.HTTPException as error:
                 if error.status not in _GONE:
                     raise
                 _log.info("reply token is dead", job=track.id, code=error.code)
         channel = self._channel(row)
         return await channel.send(
-            content=f"<@{row['user_id']}>",
+            content=f"<@{row['user_id']}> {words}".strip(),
             embed=embed,
             files=track_files(track, audio),
             view=view,
             nonce=track.id,  # Discord drops a second message with the same nonce for some minutes
-            allowed_mentions=_only(row),
+            allowed_mentions=only(row),
         )
 
     async def _find(self, row: Any, job: Job) -> discord.Message | None:
@@ -262,7 +284,7 @@ class Courier:
             else:
                 channel = self._channel(row)
                 content = f"<@{row['user_id']}> {sentence}"
-                await channel.send(content=content, nonce=row["job_id"], allowed_mentions=_only(row))
+                await channel.send(content=content, nonce=row["job_id"], allowed_mentions=only(row))
         except (discord.HTTPException, FrontError) as error:
             if isinstance(error, discord.HTTPException) and (error.status >= _SERVER or error.status == _TOO_MANY):
                 raise
@@ -310,9 +332,32 @@ class Courier:
                 _log.info("no numbers under the piece", job=row["job_id"], code=error.code)
         await self._queue.answered(row["job_id"], seeded=True)
 
+    async def posted_message(self, row: Any) -> discord.Message:
+        """A message that we posted, as it is now. Raises FrontError where we cannot reach it any more."""
+        if self._token_lives(row):
+            message: discord.Message = await self._webhook(row).fetch_message(_ORIGINAL)
+            return message
+        return await self._channel(row).fetch_message(int(row["message_id"]))
+
+    async def edit_posted(self, row: Any, message: discord.Message, **changes: Any) -> None:
+        """Change such a message; doing so again is harmless."""
+        if self._token_lives(row):
+            await self._edit(row, **changes)
+        else:
+            await message.edit(**changes)
+
+    @staticmethod
+    async def fitting(track: TrackRecord, limit_bytes: int) -> tuple[Path, Fit | None]:
+        """The audio as it can be posted. Raises FrontError when no part of it fits."""
+        try:
+            return await asyncio.to_thread(fit, track.dir / "track.mp3", track.measured["length_s"], limit_bytes)
+        except EncodeError as error:
+            raise FrontError(str(error)) from error
+
     async def _edit(self, row: Any, **changes: Any) -> discord.Message:
         message: discord.Message
-        message = await self._webhook(row).edit_message(_ORIGINAL, allowed_mentions=_only(row), **changes)
+        changes = {"allowed_mentions": only(row), **changes}
+        message = await self._webhook(row).edit_message(_ORIGINAL, **changes)
         return message
 
     def _webhook(self, row: Any) -> discord.Webhook:
@@ -326,17 +371,3 @@ class Courier:
 
     def _token_lives(self, row: Any) -> bool:
         return bool(self._now() < row["token_until"]) and row["job_id"] not in self._dead
-
-
-async def _fitting(track: TrackRecord, limit_bytes: int) -> tuple[Path, Fit | None]:
-    """The audio as it can be posted. Raises FrontError when no part of it fits."""
-    try:
-        return await asyncio.to_thread(fit, track.dir / "track.mp3", track.measured["length_s"], limit_bytes)
-    except EncodeError as error:
-        raise FrontError(str(error)) from error
-
-
-def _only(row: Any) -> discord.AllowedMentions:
-    """Nobody is pinged but the person who asked."""
-    user = discord.Object(int(row["user_id"]))
-    return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[user])

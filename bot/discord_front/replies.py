@@ -141,5 +141,11 @@ def taste_embed(view: Any, language: str) -> discord.Embed:
     return embed
 
 
+def only(row: Any) -> discord.AllowedMentions:
+    """Nobody is pinged but the person who asked; `row` has the columns of messages."""
+    user = discord.Object(int(row["user_id"]))
+    return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[user])
+
+
 def length(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -37,6 +37,7 @@ from bot.store.database import Transaction
 from bot.store.shared import SharedWrites
 from bot.store.store import Store
 
+_SEEDS = 2**63
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: ids are read aloud and typed
 
 
@@ -74,10 +75,12 @@ class Queue:
         limited: bool = True,
         server_id: str | None = None,
         background: bool = False,
+        twice: bool = False,
     ) -> tuple[Job, bool]:
         """Store a new job, with the chat message to answer when there is one (and the server in it).
 
-        One in the `background` comes after all others; of the quotas, that of the server alone counts it.
+        One in the `background` comes after all others; of the quotas, that of the server alone counts it. `twice` makes
+        another take of it, with the next seed, in the background; the two count as one.
 
         Returns the job and True; or the job that this very interaction already made and False.
         Raises Refused when a limit or a quota of the server is reached, or new jobs are not accepted at all.
@@ -107,6 +110,10 @@ class Queue:
                 background=background,
             )
             await self._store.jobs.add(tx, asdict(job))
+            if twice:
+                other = replace(job, id=self._ids(), seed=(seed + 1) % _SEEDS, wants_post=False, background=True)
+                await self._store.jobs.add(tx, asdict(other))
+                await self._store.pairs.add(tx, job.id, other.id)
             if server_id is not None and key is not None:
                 await self._store.servers.use(tx, server_id, key, job.id, now)
             if reply is not None:

@@ -13,6 +13,7 @@ from bot.store.links import Links
 from bot.store.listeners import Listeners
 from bot.store.listens import Listens
 from bot.store.messages import Messages
+from bot.store.pairs import Pairs
 from bot.store.ratings import Ratings
 from bot.store.servers import Servers
 from bot.store.statements import Statements
@@ -35,6 +36,7 @@ class Store:
     statements: Statements
     tastes: Tastes
     servers: Servers
+    pairs: Pairs
     everything: Everything
 
     @staticmethod
@@ -54,5 +56,6 @@ class Store:
             statements=Statements(database, listeners),
             tastes=Tastes(database, listeners),
             servers=Servers(database),
+            pairs=Pairs(database, listeners),
             everything=Everything(database),
         )

@@ -30,7 +30,7 @@ from sqlalchemy import (
     false,
 )
 
-SCHEMA = "0006"  # the newest revision in migrations/versions
+SCHEMA = "0007"  # the newest revision in migrations/versions
 
 metadata = MetaData(
     naming_convention={
@@ -184,6 +184,27 @@ ratings = Table(
     Column("stars", Integer, primary_key=True),
     Column("source", String(16), nullable=False),
     Column("rated_at", Utc, nullable=False),
+)
+
+# Two takes of one request; the second is made when nobody waits, and shown beside the first.
+pairs = Table(
+    "pairs",
+    metadata,
+    Column("first_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("second_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("shown_at", Utc, index=True),
+)
+
+# Which of two takes a listener likes better.
+comparisons = Table(
+    "comparisons",
+    metadata,
+    _listener(primary_key=True),
+    Column("first_id", ForeignKey("tracks.id", ondelete="CASCADE"), primary_key=True),
+    Column("second_id", ForeignKey("tracks.id", ondelete="CASCADE"), primary_key=True),
+    Column("verdict", String(8), nullable=False),
+    Column("compared_at", Utc, nullable=False),
+    CheckConstraint("verdict IN ('first', 'second', 'both', 'neither')", name="verdict"),
 )
 
 # What listeners did with a piece beside rating it; weak evidence, of their own doing.

@@ -12,7 +12,7 @@ from bot.store.database import Database
 from bot.store.dialect import insert
 from bot.store.evidence import in_force, not_excluded
 from bot.store.listeners import Listeners
-from bot.store.tables import abouts, exclusions, jobs, listens, ratings, signals, statements, tracks
+from bot.store.tables import abouts, comparisons, exclusions, jobs, listens, ratings, signals, statements, tracks
 
 
 class Tastes:
@@ -72,7 +72,7 @@ class Tastes:
         """Delete all that a taste is made of; how many rows of each kind. Pieces and links stay."""
         gone = {}
         async with self._database.write() as tx:
-            for table in (ratings, signals, statements, exclusions, abouts, listens):
+            for table in (ratings, comparisons, signals, statements, exclusions, abouts, listens):
                 found = await tx.execute(delete(table).where(table.c.listener_id == listener_id))
                 gone[table.name] = found.rowcount
         return gone

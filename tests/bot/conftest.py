@@ -30,7 +30,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return load_settings(home=tmp_path / "home", composer=COMPOSER, editor=EDITOR, lease_s=5.0)
+    return load_settings(home=tmp_path / "home", composer=COMPOSER, editor=EDITOR, lease_s=5.0, compare=False)
 
 
 @pytest.fixture

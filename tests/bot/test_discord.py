@@ -133,7 +133,7 @@ async def test_login_needs_no_privileged_intent_and_syncs_once(settings: Setting
         options = {option["name"]: option for option in fake.commands[0]["options"]}
         assert set(options) == {
             "text", "style", "tempo", "key", "length", "meter", "instruments", "novelty", "reference", "seed",
-            "takes", "private",
+            "takes", "compare", "private",
         }  # fmt: skip
         assert options["text"]["required"]
         assert options["text"]["autocomplete"]

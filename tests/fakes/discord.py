@@ -472,8 +472,11 @@ class FakeDiscord:
         if "components" in body:
             message.components = body["components"]
         if "attachments" in body:
-            kept = []
+            there, kept = {one["id"]: one for one in message.attachments}, []
             for attachment in body["attachments"]:
+                if str(attachment["id"]) in there:
+                    kept.append(there[str(attachment["id"])])
+                    continue
                 name, content = files[f"files[{attachment['id']}]"]
                 message.files[name] = content
                 kept.append({"id": self.ids.make(), **self._hosted(name, content)})

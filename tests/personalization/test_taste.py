@@ -18,7 +18,7 @@ from personalization.describe import describe
 from personalization.features import NAMES, SIZE, features
 from personalization.listens import Source
 from personalization.population import PopulationModel
-from personalization.profile import ArtistPlays, Profile, RatedTrack
+from personalization.profile import ArtistPlays, ComparedTracks, Profile, RatedTrack
 from personalization.propose import prior, propose, taste_of
 from personalization.request import Request
 from personalization.rerank import load_ranker, make_ranker
@@ -370,7 +370,8 @@ def test_the_posterior_takes_ratings_and_statements_and_nothing_else():
     assert kinds["statements"] == tuple[Statement, ...]
     used = set(re.findall(r"profile\.(\w+)", inspect.getsource(taste_of)))
     assert kinds["signals"] == tuple[SignalledTrack, ...]
-    assert used == {"prior", "ratings", "statements", "signals"}
+    assert kinds["comparisons"] == tuple[ComparedTracks, ...]
+    assert used == {"prior", "ratings", "comparisons", "statements", "signals"}
 
 
 def test_features_have_their_documented_size():

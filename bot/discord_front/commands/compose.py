@@ -37,6 +37,7 @@ def add_compose(tree: app_commands.CommandTree[Front], front: Front) -> None:
         reference: discord.Attachment | None = None,
         seed: app_commands.Range[int, 0] | None = None,
         takes: app_commands.Range[int, 1, 4] | None = None,
+        compare: bool | None = None,
         private: bool = False,
     ) -> None:
         wishes = {
@@ -49,11 +50,13 @@ def add_compose(tree: app_commands.CommandTree[Front], front: Front) -> None:
             "seed": seed,
             "takes": takes,
         }
+        # The same seed gives the same piece: whoever names one wants that one.
+        twice = front.service.compares and seed is None if compare is None else compare
         words = text if instruments is None else f"{text}, with {instruments}"
         if reference is None:
-            await front.accept(interaction, words, private=private, **wishes)
+            await front.accept(interaction, words, private=private, twice=twice, **wishes)
         else:
-            await front.accept_like(interaction, reference, words, private=private, **wishes)
+            await front.accept_like(interaction, reference, words, private=private, twice=twice, **wishes)
 
     @compose.autocomplete("text")
     async def complete_text(interaction: discord.Interaction[Front], current: str) -> list[app_commands.Choice[str]]:
