@@ -48,8 +48,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         limits = Limits(settings.max_pending_per_listener, settings.max_backlog)
         queue = Queue(store, limits=limits, lease=timedelta(seconds=settings.lease_s))
         service = Service(
-            store, queue, services_of(settings), demographics=settings.demographics, compares=_compares(settings)
-        )
+            store, queue, services_of(settings), demographics=settings.demographics, takes=settings.takes,
+            compares=_compares(settings),
+        )  # fmt: skip
         yield App(settings, store, queue, service)
 
 

@@ -65,9 +65,17 @@ class TrackRecord:
 
 class Service:
     def __init__(
-        self, store: Store, queue: Queue, services: Services, *, demographics: bool = True, compares: bool = False
+        self,
+        store: Store,
+        queue: Queue,
+        services: Services,
+        *,
+        demographics: bool = True,
+        takes: int = 2,
+        compares: bool = False,
     ) -> None:
-        """`compares` says whether a request that does not say gets a second take."""
+        """`takes` are composed for a request that does not say, and `compares` says whether it gets a second piece."""
+        self.takes = takes
         self.compares = compares
         self.tastes = Tastes(store, demographics=demographics)
         self._store = store

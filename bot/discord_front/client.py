@@ -145,7 +145,7 @@ class Front(discord.AutoShardedClient):
     ) -> None:
         """A request for a piece in words, or for two takes of it. Raises UserError when the request cannot be."""
         if wishes.get("takes") is None:
-            wishes["takes"] = await self.door.takes(interaction)
+            wishes["takes"] = await self.door.takes(interaction) or self.service.takes
         request = self.service.request(text, private=private, **wishes)
         listener = listener_of(interaction.user.id)
         await self.begin(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -142,13 +142,13 @@ class Courier:
             job_id = row["job_id"]
             if job_id not in self._busy and row["interaction_id"] not in self._held:
                 wait_s = None if usual_s is None else usual_s * (1 + (ahead + 1) / at_once)
-                self._begin(job_id, row["state"], self._serve(row, ahead, wait_s))
+                self._begin(job_id, row["state"], partial(self._serve, row, ahead, wait_s))
             ahead += row["state"] == "queued"
         for row in pairs:
             if (name := f"pair {row['job_id']}") not in self._busy:
-                self._begin(name, "done", self._side_by_side.show(row))
+                self._begin(name, "done", partial(self._side_by_side.show, row))
 
-    def _begin(self, name: str, state: str, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, name: str, state: str, work: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.create_task(self._carefully(name, state, work), name=f"reply {name}")
         self._busy[name] = task
         task.add_done_callback(partial(self._served, name))
@@ -178,11 +178,11 @@ class Courier:
             case "done":
                 await self._seed(row)
 
-    async def _carefully(self, name: str, state: str, work: Coroutine[Any, Any, None]) -> None:
+    async def _carefully(self, name: str, state: str, work: Callable[[], Awaitable[None]]) -> None:
         """Anything that goes wrong is tried again at the next look."""
         log = _log.bind(job=name, state=state)
         try:
-            await work
+            await work()
         except _TRANSIENT as error:
             log.info("chat is away", reason=repr(error))
         except discord.HTTPException as error:

@@ -39,7 +39,7 @@ class Reactions:
             return
         async with self._turn:
             found = await self._rating(event)
-            if found is not None:
+            if found is not None and await self._may(listener_of(event.user_id), found[0]):
                 track_id, stars = found
                 await self._service.rate(listener_of(event.user_id), track_id, stars, source="reaction")
 
@@ -56,6 +56,11 @@ class Reactions:
             return None
         track_id = await self._messages.track_of(str(event.message_id))
         return None if track_id is None else (track_id, STAR_EMOJI.index(event.emoji.name) + 1)
+
+    async def _may(self, listener_id: str, track_id: str) -> bool:
+        """Whether a listener is not banned where the piece was asked for."""
+        server_id = (await self._service.job(track_id)).server_id
+        return server_id is None or not await self._service.servers.banned(server_id, listener_id)
 
     async def reconcile(self) -> None:
         """Bring the ratings of recent pieces to what stands under them now."""
@@ -83,6 +88,7 @@ class Reactions:
                         now.add((listener_of(user.id), stars))
         stored = await self._service.reactions(row["job_id"])
         for listener_id, stars in sorted(now - stored):
-            await self._service.rate(listener_id, row["job_id"], stars, source="reaction")
+            if await self._may(listener_id, row["job_id"]):
+                await self._service.rate(listener_id, row["job_id"], stars, source="reaction")
         for listener_id, stars in sorted(stored - now):
             await self._service.withdraw_rating(listener_id, row["job_id"], stars)

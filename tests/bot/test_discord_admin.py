@@ -166,6 +166,10 @@ async def test_the_banned_keep_their_privacy_commands(bot: Running, fake: FakeDi
     assert await told(fake, await fake.slash("compose", text="chill", user=OTHER)) == sentence
     assert await told(fake, await fake.menu("Compose something like this", message, user=OTHER)) == sentence
     assert await told(fake, await fake.click(message, f"tune:like:{track}", user=OTHER)) == sentence
+    await fake.until(lambda: len(message.reactions) == 5)
+    await fake.react(message, "1️⃣", user=OTHER)
+    await told(fake, await fake.click(message, f"tune:like:{track}"))
+    assert await bot.app.service.reactions(track) == set()
     assert "bans on servers: 1" in await told(fake, await fake.slash("privacy what", user=OTHER))
     await bot.posted(await fake.slash("compose", text="chill", user=OTHER, place="dm"))  # a server rules itself alone
     assert await told(fake, await fake.slash("admin bans")) == f"• <@{OTHER}>"

@@ -172,6 +172,16 @@ async def test_favourites_play_until_the_first_new_piece_is_there(
     await fake.until(lambda: track_of(playing) != track.id)
 
 
+async def test_an_old_message_is_sent_anew_as_discord_lets_old_ones_be_edited_rarely(
+    settings: Settings, fake: FakeDiscord, voice: FakeVoice
+) -> None:
+    async with running_bot(settings, fake, radio_pace=RadioPace(poll_s=0.1, message_s=0.0)):
+        first = await tune_in(fake, voice)
+        await told(fake, await fake.slash("radio skip"))
+        await fake.until(lambda: now_playing(fake) not in (None, first))
+        await fake.until(lambda: first.id not in fake.messages)
+
+
 async def test_it_leaves_when_nobody_listens(bot: Running, fake: FakeDiscord, voice: FakeVoice) -> None:
     message = await tune_in(fake, voice)
     await voice.sit(USER_ID, None)
