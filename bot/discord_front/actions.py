@@ -107,7 +107,9 @@ class Actions:
             language, "why.facts", key=track.measured["key"], tempo=f"{track.measured['tempo_bpm']:.0f}",
             length=length(track.measured["length_s"]), parts=", ".join(track.measured.get("parts", ())),
         )  # fmt: skip
-        await _whisper(asked, f"**{discord.utils.escape_markdown(track.title)}**\n{reasons(track)}\n{facts}"[:2000])
+        await _whisper(
+            asked, f"**{discord.utils.escape_markdown(track.title)}**\n{reasons(track, language)}\n{facts}"[:2000]
+        )
 
     async def _delete(self, asked: Asked, track_id: str) -> None:
         track, language = await self._own(asked, track_id), reader(asked)

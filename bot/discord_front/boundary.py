@@ -12,6 +12,7 @@ from discord import app_commands
 from bot.discord_front.texts import reader
 from bot.errors import BotError, Refused
 from bot.i18n.catalogue import say
+from bot.i18n.told import told
 from bot.logs import logger
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def sentence_for(error: BaseException, language: str) -> str:
     if isinstance(error, Refused):
         return say(language, error.key, **{name: _shown(value) for name, value in error.values.items()})
     if isinstance(error, BotError):
-        return str(error)
+        return told(language, str(error))
     if isinstance(error, app_commands.TransformerError):
         return say(language, "errors.value", value=str(error.value)[:100])
     if isinstance(error, discord.HTTPException):

@@ -33,6 +33,7 @@ from bot.discord_front.replies import (
 )
 from bot.errors import BotError, FrontError, NotFoundError
 from bot.i18n.catalogue import say
+from bot.i18n.told import told
 from bot.jobs.job import INTERRUPTED, MAX_POSTS, Job
 from bot.jobs.progress import Throttle
 from bot.jobs.queue import Queue
@@ -277,7 +278,8 @@ class Courier:
     async def _tell(self, row: Any) -> None:
         """Say why there is no piece; a chat that does not want to know is left alone."""
         cancelled = row["state"] == "cancelled" or row["error"] is None
-        sentence = say(language_in(row), "cancel.done") if cancelled else row["error"]
+        language = language_in(row)
+        sentence = say(language, "cancel.done") if cancelled else told(language, row["error"])
         try:
             if self._token_lives(row):
                 await self._edit(row, content=sentence, embeds=[], attachments=[], view=None)

@@ -10,6 +10,7 @@ from typing import Any
 import discord
 
 from bot.i18n.catalogue import ENGLISH, say
+from bot.i18n.told import told
 from bot.service import TrackRecord
 from generator.produce.fit import Fit
 
@@ -65,9 +66,9 @@ def heard_lines(language: str, proposal: dict[str, Any] | None) -> list[str]:
     return lines
 
 
-def reasons(track: TrackRecord) -> str:
+def reasons(track: TrackRecord, language: str) -> str:
     """Why the piece is as it is; listeners are named as Discord names them."""
-    return "\n".join(f"• {_LISTENER.sub(_MENTION, reason)}" for reason in track.why)
+    return "\n".join(f"• {_LISTENER.sub(_MENTION, told(language, reason))}" for reason in track.why)
 
 
 def track_embed(
@@ -79,7 +80,7 @@ def track_embed(
 ) -> discord.Embed:
     """The finished piece: title, reasons, what was measured, seed, how it was made smaller if it was, and the link to
     the piece it was made from; the picture is attached as cover.png."""
-    lines = [reasons(track), *heard_lines(language, proposal)]
+    lines = [reasons(track, language), *heard_lines(language, proposal)]
     if parent is not None:
         lines.append(say(language, "piece.parent", link=parent))
     embed = discord.Embed(title=track.title[:256], description="\n".join(lines).strip()[:4000], colour=COLOUR)

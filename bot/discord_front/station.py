@@ -174,7 +174,7 @@ class Station:
             track = await self._front.service.track(track_id)
         except NotFoundError:  # deleted while it plays
             return
-        embed = discord.Embed(title=track.title[:256], description=reasons(track)[:4000], colour=COLOUR)
+        embed = discord.Embed(title=track.title[:256], description=reasons(track, language)[:4000], colour=COLOUR)
         embed.set_author(name=say(language, "radio.now", channel=self.channel.name)[:256])
         embed.set_footer(text=say(language, "radio.footer", style=track.brief["styles"][0][0], track=track.id))
         view = radio_view(track.id, str(self.channel.guild.id), language)
