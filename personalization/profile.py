@@ -73,19 +73,19 @@ class Heard:
 
 
 def _most_of_each(plays: tuple[ArtistPlays, ...]) -> tuple[ArtistPlays, ...]:
-    found: dict[str, ArtistPlays] = {}
+    """One entry for an artist: as often as the service says that counts most, its packages together (the store has
+    taken out what two of them tell of)."""
+    services: dict[tuple[str, str], ArtistPlays] = {}
     for entry in plays:
         service = entry.source.removesuffix("_export").removesuffix("_account")
-        name = entry.artist.casefold()
-        before = found.get(name)
-        if before is None:
-            found[name] = replace(entry, source=service)
-        elif before.source == service:  # two packages of one service; the store has taken out what both tell of
-            found[name] = replace(before, plays=before.plays + entry.plays, genres=before.genres or entry.genres)
-        else:
-            more = entry if entry.plays > before.plays else before
-            service = service if more is entry else before.source
-            found[name] = replace(more, source=service, genres=more.genres or before.genres or entry.genres)
+        place = (entry.artist.casefold(), service)
+        before = services.get(place, replace(entry, source=service, plays=0))
+        services[place] = replace(before, plays=before.plays + entry.plays, genres=before.genres or entry.genres)
+    found: dict[str, ArtistPlays] = {}
+    for (name, _), entry in services.items():
+        best = found.get(name, entry)
+        more, less = (entry, best) if entry.plays > best.plays else (best, entry)
+        found[name] = replace(more, genres=more.genres or less.genres)
     return tuple(found.values())
 
 

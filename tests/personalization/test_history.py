@@ -7,6 +7,7 @@ import json
 import tomllib
 import zipfile
 from datetime import UTC, datetime
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -365,3 +366,16 @@ def test_absurd_numbers_in_a_table_are_skipped(tmp_path):
     rows = [f"Post,Isobel,Björk,{ms},nan,2025-11-20T18:02:11Z,PLAY_END" for ms in ("inf", "nan", "-1", "x", "240000")]
     _, listens = _read(_write(tmp_path / "a.csv", _APPLE + "\r\n".join([*rows, "Post,Isobel"])))
     assert [play.ms_played for play in listens] == [240_000]
+
+
+def test_what_several_services_count_is_counted_once():
+    """The same evenings scrobbled to two services and in two packages of a third: its own sum is the most."""
+    plays = (
+        ArtistPlays("Nujabes", (), 30, "spotify_export"), ArtistPlays("nujabes", ("lo-fi",), 40, "lastfm"),
+        ArtistPlays("Nujabes", (), 35, "listenbrainz"), ArtistPlays("Nujabes", (), 20, "spotify_account"),
+        ArtistPlays("Bill Evans", ("jazz",), 50, "lastfm"),
+    )  # fmt: skip
+    for order in permutations(plays):
+        heard = summarise_plays(order)
+        assert (heard.all_plays, heard.placed_plays) == (100, 100)
+        assert heard.styles["lofi"] == pytest.approx(heard.styles["jazz"])
