@@ -15,6 +15,7 @@ from discord import app_commands
 
 from bot.discord_front.actions import Actions
 from bot.discord_front.boundary import explain
+from bot.discord_front.brake import Brake
 from bot.discord_front.buttons import DYNAMIC
 from bot.discord_front.commands import ADDED
 from bot.discord_front.delivery import Courier, Pace
@@ -67,6 +68,7 @@ class Front(discord.AutoShardedClient):
             max_ratelimit_timeout=60.0,
         )
         tolerate(self._connection.parsers)
+        self._brake = Brake(store.facts)
         self.service = service
         self.door = Door(service.servers)
         self.tree = Tree(
@@ -90,6 +92,10 @@ class Front(discord.AutoShardedClient):
         await self.tree.set_translator(Spoken())
         await self._sync_commands()
         self._courier_task = asyncio.create_task(self.courier.run(), name="courier")
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        await self._brake.before_identify(self.shard_count or 1)
+        await super().before_identify_hook(shard_id, initial=initial)
 
     async def close(self) -> None:
         if self._courier_task is not None:
