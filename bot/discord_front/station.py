@@ -180,7 +180,8 @@ class Station:
         view = radio_view(track.id, str(self.channel.guild.id), language)
         old = self._message
         if old is not None and time.monotonic() - self._sent_at < self._pace.message_s:
-            await _tried(lambda: old.edit(content=None, embed=embed, view=view))
+            if await _tried(lambda: old.edit(content=None, embed=embed, view=view)) is None:
+                self._message = None  # somebody deleted it, perhaps; the next piece gets a new one
             return
         await self._send(embed=embed, view=view)
         if old is not None:

@@ -182,6 +182,17 @@ async def test_an_old_message_is_sent_anew_as_discord_lets_old_ones_be_edited_ra
         await fake.until(lambda: first.id not in fake.messages)
 
 
+async def test_a_deleted_message_is_sent_anew_with_the_next_piece(
+    bot: Running, fake: FakeDiscord, voice: FakeVoice
+) -> None:
+    first = await tune_in(fake, voice)
+    del fake.messages[first.id]
+    for _ in range(2):
+        await told(fake, await fake.slash("radio skip"))
+        await asyncio.sleep(2.0)  # a skip takes 1.5 s, and needs the next piece
+    await fake.until(lambda: now_playing(fake) not in (None, first))
+
+
 async def test_it_leaves_when_nobody_listens(bot: Running, fake: FakeDiscord, voice: FakeVoice) -> None:
     message = await tune_in(fake, voice)
     await voice.sit(USER_ID, None)
