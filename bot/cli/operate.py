@@ -11,7 +11,7 @@ import typer
 from bot.app import open_app
 from bot.cli.context import AsJson, out, print_json, run, settings
 from bot.settings import Settings
-from bot.store.backup import back_up
+from bot.store.backup import back_up, database_file
 from bot.store.backup import restore as restore_backup
 from bot.store.rotation import rotate_keys
 
@@ -24,7 +24,8 @@ def add_operate(app: typer.Typer) -> None:
         as_json: AsJson = False,
     ) -> None:
         """Save database, key and tracks in one file; the bot may go on meanwhile."""
-        made = back_up(settings().home, folder, None if keep_days is None else timedelta(days=keep_days))
+        chosen, keep = settings(), None if keep_days is None else timedelta(days=keep_days)
+        made = back_up(chosen.home, folder, keep, database=database_file(chosen.database))
         if as_json:
             print_json({"path": str(made.path), "tracks": made.tracks, "deleted": made.deleted})
         else:
@@ -32,9 +33,9 @@ def add_operate(app: typer.Typer) -> None:
 
     @app.command()
     def restore(file: Annotated[Path, typer.Argument(help="A backup.")]) -> None:
-        """Put a backup into the home folder, which must have no database yet."""
+        """Put a backup into the home folder and the database's place, which must be empty yet."""
         chosen = settings()
-        made = restore_backup(file, chosen.home)
+        made = restore_backup(file, chosen.home, database=database_file(chosen.database))
         run(_open(chosen))
         _tell(f"{chosen.home} is as it was, with {made.tracks} tracks.")
 

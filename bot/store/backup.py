@@ -1,7 +1,8 @@
 """A backup is one dated tar file: a consistent copy of the SQLite database, the key file, and every track's folder.
 
 The copy is SQLite's own online backup, so the bot may go on meanwhile; a piece that is published during the backup is
-either in it whole or not at all. PostgreSQL has tools of its own (`pg_dump`).
+either in it whole or not at all. The database may lie elsewhere than in the home folder; one that is no SQLite file
+has tools of its own (`pg_dump`), and is refused.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from bot.errors import StoreError
 
@@ -31,21 +35,47 @@ class Backup:
     deleted: int = 0
 
 
-def back_up(home: Path, folder: Path, keep: timedelta | None = None, now: datetime | None = None) -> Backup:
+def database_file(url: str) -> Path:
+    """The SQLite file that a database address names. Raises StoreError for an address of anything else."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError("The database address cannot be used.") from error
+    if parsed.get_backend_name() != "sqlite":
+        raise StoreError(
+            f"The database is {parsed.get_backend_name()}: save it with pg_dump and restore it with pg_restore, "
+            "and keep the key and the tracks folder beside it."
+        )
+    if not parsed.database or parsed.database == ":memory:":
+        raise StoreError("A database in memory cannot be saved.")
+    return Path(parsed.database).absolute()
+
+
+def back_up(
+    home: Path,
+    folder: Path,
+    keep: timedelta | None = None,
+    now: datetime | None = None,
+    *,
+    database: Path | None = None,
+) -> Backup:
     """Write a backup of a home folder into `folder`, then delete backups there that are older than `keep`.
+
+    `database` is where the database lies when it is not in the home folder.
 
     Raises StoreError when there is nothing to save, or when it cannot be written; nothing half-written stays.
     """
     stamp = now or datetime.now(UTC)
     path = folder / _NAME.format(stamp.strftime(_STAMP))
     draft = path.with_suffix(".part")
-    if not (home / DATABASE).is_file():
-        raise StoreError(f"There is no SQLite database in {home}; PostgreSQL is saved with pg_dump.")
+    database = database or home / DATABASE
+    if not database.is_file():
+        raise StoreError(f"There is no SQLite database at {database}.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             copy = Path(scratch) / DATABASE
-            tracks = _copy_database(home / DATABASE, copy)
+            tracks = _copy_database(database, copy)
             found = _write(draft, home, copy, tracks)
         draft.replace(path)
         deleted = 0 if keep is None else _delete_before(folder, stamp - keep)
@@ -93,13 +123,14 @@ def _delete_before(folder: Path, oldest: datetime) -> int:
     return deleted
 
 
-def restore(backup: Path, home: Path) -> Backup:
-    """Put a backup into a home folder that has no database yet.
+def restore(backup: Path, home: Path, *, database: Path | None = None) -> Backup:
+    """Put a backup into a home folder that has no database yet, the database itself where `database` says.
 
     Raises StoreError when there is one, or when the file is no whole backup; then the home folder stays as it was.
     """
-    if (home / DATABASE).exists():
-        raise StoreError(f"{home} has a database already; restore into an empty folder (--home) or move it away.")
+    database = database or home / DATABASE
+    if database.exists():
+        raise StoreError(f"{database} is a database already; restore into an empty folder (--home) or move it away.")
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=home, prefix="restore-") as scratch:
@@ -108,9 +139,10 @@ def restore(backup: Path, home: Path) -> Backup:
                 _check(archive, backup)
                 archive.extractall(place, filter="data")
             tracks = _settle(place / DATABASE, home)
-            for name in (TRACKS, KEY, DATABASE):  # the database last: with it the restore is done
+            for name in (TRACKS, KEY):
                 if (place / name).exists():
                     _move(place / name, home / name)
+            _settle_in(place / DATABASE, database)  # the last: with it the restore is done
     except (OSError, sqlite3.Error, tarfile.TarError) as error:
         raise StoreError(f"{backup} cannot be restored: {error}.") from error
     return Backup(backup, tracks)
@@ -133,6 +165,14 @@ def _settle(database: Path, home: Path) -> int:
         places = [(str(home.absolute() / TRACKS / track), track) for track in ids]
         connection.executemany("UPDATE tracks SET dir = ? WHERE id = ?", places)
     return len(ids)
+
+
+def _settle_in(source: Path, target: Path) -> None:
+    """Move a file, whole or not at all, also to another file system."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f"{target.name}.part")
+    shutil.move(source, draft)
+    draft.replace(target)
 
 
 def _move(source: Path, target: Path) -> None:

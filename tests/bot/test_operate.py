@@ -12,7 +12,7 @@ from bot.app import App, open_app
 from bot.errors import StoreError, UserError
 from bot.jobs.job import Job
 from bot.settings import Settings, load_settings
-from bot.store.backup import back_up, restore
+from bot.store.backup import back_up, database_file, restore
 from bot.store.crypto import Seal, add_key
 from bot.store.links import Link
 from bot.store.rotation import rotate_keys
@@ -69,7 +69,7 @@ async def test_old_backups_go_when_asked_and_nothing_else_does(app: App, tmp_pat
 
 async def test_what_cannot_be_restored_leaves_the_home_as_it_was(app: App, tmp_path: Path) -> None:
     made = back_up(app.settings.home, tmp_path / "backups")
-    with pytest.raises(StoreError, match="has a database already"):
+    with pytest.raises(StoreError, match="is a database already"):
         restore(made.path, app.settings.home)
     empty = tmp_path / "empty"
     for name, content in (("noise.tar", b"no tar at all"), ("half.tar", made.path.read_bytes()[:5000])):
@@ -89,6 +89,37 @@ def test_there_must_be_something_to_save(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no SQLite database"):
         back_up(tmp_path / "nowhere", tmp_path / "backups")
     assert not (tmp_path / "backups").exists()
+
+
+async def test_a_database_elsewhere_is_saved_and_put_back_there(tmp_path: Path) -> None:
+    places = [tmp_path / name for name in ("old", "new")]
+    settings = [
+        load_settings(home=place / "home", database_url=f"sqlite+aiosqlite:///{place / 'data' / 'mine.sqlite'}")
+        for place in places
+    ]
+    async with open_app(settings[0]) as app:
+        job = await piece(app)
+        made = back_up(settings[0].home, tmp_path / "backups", now=NOW, database=database_file(settings[0].database))
+    restore(made.path, settings[1].home, database=database_file(settings[1].database))
+    assert (places[1] / "data" / "mine.sqlite").is_file()
+    assert not (settings[1].home / "tunesmith.db").exists()
+    async with open_app(settings[1]) as again:
+        assert (await again.service.track(job.id)).dir.is_relative_to(settings[1].home)
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("postgresql+asyncpg://bot:hidden@db.example/tunesmith", "pg_dump"),
+        ("sqlite+aiosqlite://", "in memory"),
+        ("nonsense", "cannot be used"),
+    ],
+)
+def test_what_is_no_sqlite_file_is_refused_in_one_sentence(url: str, sentence: str) -> None:
+    with pytest.raises(StoreError, match=sentence) as caught:
+        database_file(url)
+    assert "hidden" not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 async def test_rotated_keys_open_everything_and_old_ones_nothing(app: App) -> None:
