@@ -20,6 +20,7 @@ import discord.http
 import yarl
 
 import bot.cli.serve
+import bot.discord_front.brake
 from bot.__main__ import main
 from bot.discord_front.delivery import Pace
 
@@ -68,5 +69,6 @@ if __name__ == "__main__":
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(sys.argv[2])
     if len(sys.argv) > 3:  # how often the courier looks, for a day that passes in minutes
         Pace.__init__.__defaults__ = (float(sys.argv[3]), Pace().edit_s, Pace().rest_s)  # type: ignore[misc]
+    bot.discord_front.brake.FREE_AN_HOUR = 10_000  # this Discord takes no token away from who starts too often
     bot.cli.serve.run = watched  # type: ignore[assignment]
     sys.exit(main(["serve"]))
