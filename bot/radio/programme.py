@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.errors import NotFoundError, UserError
+from bot.errors import NotFoundError, Refused, UserError
 from bot.jobs.job import State
 from bot.radio.mixer import Mixer, decode
 from bot.service import Service, TrackRecord
@@ -68,7 +68,7 @@ class Programme:
             self.job_id = None
             self._failures += job.state is State.FAILED
             if self._failures >= _PATIENCE:
-                raise UserError(job.error or "The pieces could not be made.")
+                raise UserError(job.error) if job.error else Refused("errors.ours")
         elif self._mixer.left_s < self._mixer.fade_s + _LATE_S:
             await self._fill_in()
 

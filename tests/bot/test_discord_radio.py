@@ -302,6 +302,15 @@ async def test_quotas_and_maintenance_hold_for_the_radio_too(bot: Running, fake:
     assert "Back at noon." in await told(fake, await fake.slash("radio start"))
 
 
+async def test_pieces_that_fail_again_and_again_end_the_radio_with_their_sentence(
+    bot: Running, fake: FakeDiscord, voice: FakeVoice
+) -> None:
+    await voice.sit(USER_ID)
+    await told(fake, await fake.slash("radio start", text="fakedisk"))
+    await fake.until(lambda: any("Permission denied" in message.content for message in fake.messages.values()))
+    await fake.until(lambda: voice.joined == [LOUNGE_ID, None])
+
+
 async def until_seated(bot: Running) -> None:
     room = bot.front.get_channel(LOUNGE_ID)
     assert isinstance(room, discord.VoiceChannel)
