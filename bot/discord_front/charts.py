@@ -11,18 +11,21 @@ from PIL import Image, ImageDraw, ImageFont
 
 WIDTH, HEIGHT = 960, 480
 _BACK, _INK, _FAINT, _TONE = "#1e1f2b", "#f2f0ff", "#4a4c63", "#7c5cff"
-_MOST_BARS = 8
+_MOST_BARS, _ROW = 8, 54
 _LEAST_SPOKES, _MOST_SPOKES = 3, 9
 _CENTRE, _RADIUS = (700, 245), 150
 
 
 def taste_picture(view: Any) -> bytes:
     """A PNG of a `personalization.describe.TasteView`."""
-    image = Image.new("RGB", (WIDTH, HEIGHT), _BACK)
-    draw = ImageDraw.Draw(image)
-    _bars(draw, [(name, share) for name, share, _ in view.styles[:_MOST_BARS]])
+    styles = [(name, share) for name, share, _ in view.styles[:_MOST_BARS]]
     traits = [(phrase, stars) for phrase, stars, _ in view.attributes[:_MOST_SPOKES]]
-    if len(traits) >= _LEAST_SPOKES:
+    round_ = len(traits) >= _LEAST_SPOKES
+    rows = max(len(styles), len(traits), 1)
+    image = Image.new("RGB", (WIDTH, HEIGHT if round_ else 40 + _ROW * rows), _BACK)  # little known, little shown
+    draw = ImageDraw.Draw(image)
+    _bars(draw, styles)
+    if round_:
         _radar(draw, traits)
     else:
         _bars(draw, traits, left=500)
@@ -39,7 +42,7 @@ def _bars(draw: ImageDraw.ImageDraw, rows: Sequence[tuple[str, float]], left: in
     """One line each, the longest filling the width."""
     longest = max((abs(value) for _, value in rows), default=0.0) or 1.0
     for number, (name, value) in enumerate(rows):
-        top = 30 + number * 54
+        top = 30 + number * _ROW
         draw.text((left, top), name, _INK, font=_font(18))
         draw.rounded_rectangle((left, top + 25, left + 400, top + 39), 7, fill=_FAINT)
         width = 14 + 386 * abs(value) / longest
