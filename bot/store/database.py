@@ -24,6 +24,7 @@ from bot.store.tables import SCHEMA
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITES = "tunesmith_writes"
+_GOODBYE_S = 5.0
 
 Result = TypeVar("Result")
 
@@ -66,6 +67,9 @@ class Database:
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise StoreError(f"The database address cannot be used: {_first_line(error)}.") from error
         self._write_lock = asyncio.Lock()
+        self._open = 0  # transactions
+        self._quiet = asyncio.Event()
+        self._closed = False
         if self._path is not None:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
@@ -93,6 +97,12 @@ class Database:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Close when what is under way has ended; what comes later is refused."""
+        self._closed = True
+        if self._open:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE_S):
+                    await self._quiet.wait()
         await self._engine.dispose()
 
     @asynccontextmanager
@@ -112,6 +122,10 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, *, writes: bool) -> AsyncIterator[Transaction]:
+        if self._closed:
+            raise StoreError("The database is closed.")
+        self._open += 1
+        self._quiet.clear()
         with _translated():
             connection = self._engine.connect()
             try:
@@ -121,6 +135,9 @@ class Database:
             finally:
                 if connection.sync_connection is not None:
                     await _whole(connection.close())  # rolls back what was not committed
+                self._open -= 1
+                if not self._open:
+                    self._quiet.set()
 
     @staticmethod
     async def _begin(connection: AsyncConnection, *, writes: bool) -> None:
