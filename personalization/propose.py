@@ -110,7 +110,8 @@ def propose(request: Request, profile: Profile, *, seed: int, others: Sequence[P
     if blended is not None:  # spread as one listener's stars are, so that softness and pull mean the same
         worth = blended.values(request.blend_rule)
         mean = mean.mean() + (worth - worth.mean()) * float(mean.std() / max(worth.std(), _ALIKE))
-    value = mean + _curiosity(novelty) * spread + np.array([pull.get(brief.style, 0.0) for brief in drawn])
+    value = mean + _curious(spread, [brief.style for brief in drawn], novelty)
+    value += np.array([pull.get(brief.style, 0.0) for brief in drawn])
     avoid = frozenset[str]() if styles else overheard(profile.recent_styles)
     choice = choose(drawn, value, rng, avoid=avoid, novelty=max(0.0, novelty - DEFAULT_NOVELTY))
     why = reasons(request, found, choice.brief, profile, history, asked_style=bool(styles))
@@ -131,13 +132,17 @@ def propose(request: Request, profile: Profile, *, seed: int, others: Sequence[P
     )
 
 
-def _curiosity(novelty: float) -> float:
-    """Deviations of doubt that a piece is worth beyond what is expected of it: what nobody has tried may please.
+def _curious(spread: Array, styles: Sequence[str], novelty: float) -> Array:
+    """Stars that doubt (n,) is worth beyond what is expected of a piece: what nobody has tried may please.
 
-    Without novelty none; from the usual .15 on it is .36, where simulated listeners liked their eleventh piece .27
-    stars more than at .09, and the first ten .16 more. Further novelty widens the choice itself.
+    Only within a style, so that nobody's “happy” becomes the style of which least is known; without novelty nothing.
+    At the usual .15 simulated listeners liked their eleventh piece .15 stars more than with a quarter of it.
     """
-    return min(2.4 * novelty, 0.36)
+    named = np.array(styles)
+    usual = np.zeros(len(spread))
+    for style in dict.fromkeys(styles):
+        usual[named == style] = spread[named == style].mean()
+    return np.asarray(min(2.4 * novelty, 0.36) * (spread - usual))
 
 
 def _named(styles: frozenset[str]) -> str:
