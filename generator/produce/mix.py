@@ -28,6 +28,7 @@ _SILENT_PEAK = 1e-5
 _HEADROOM_PEAK = 0.95
 _INAUDIBLE = 10 ** (-54 / 20)  # of the highest peak
 _PIECE, _BREATH = SAMPLE_RATE // 20, SAMPLE_RATE // 10
+_LEFT_OUT = round(0.4 * SAMPLE_RATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def mix(
 ) -> Mix:
     """Mix stems [2, n] by the channel of their role (the default channel where a role has none).
 
-    `tempo_bpm` times the echoes. The result ends when nothing is heard any more, at the latest with the stems, and with
+    `tempo_bpm` times the echoes. The result ends when nothing is heard any more, up to 0.4 s before the stems, and with
     a fade of `master.fade_out_s`.
     `stems` is emptied on the way: a long piece would not fit in memory twice.
     """
@@ -147,14 +148,16 @@ def _summed(stems: Collection[Tensor]) -> Tensor:
 
 
 def _heard(bus: Tensor) -> int:
-    """Samples until the last sound has died away, and a breath: what follows would only be waited for."""
+    """Samples until the last sound has died away, and a breath: what follows would only be waited for. At most the
+    last 0.4 s are left out, since the plan has met the asked length within half a bar."""
     length = bus.shape[-1]
     if length < _PIECE:
         return length
     pieces = bus[:, length % _PIECE :].view(2, -1, _PIECE)  # counted from the end
     peaks = torch.maximum(pieces.amax((0, 2)), -pieces.amin((0, 2)))
     loud = (peaks >= peaks.max() * _INAUDIBLE).nonzero()
-    return min(length % _PIECE + (int(loud[-1]) + 1) * _PIECE + _BREATH, length)
+    over = min(length % _PIECE + (int(loud[-1]) + 1) * _PIECE + _BREATH, length)
+    return max(over, length - _LEFT_OUT)
 
 
 def _faded(sound: Tensor, fade_s: float) -> Tensor:
