@@ -60,7 +60,8 @@ def pieces(draw: st.DrawFn) -> Piece:
                 if draw(st.booleans())
             )
         for part in sorted(parts & {"bass", "accompaniment", "voices"}):
-            found = draw(st.sets(st.tuples(st.sampled_from(places), st.integers(45, 75)), max_size=6))
+            # Further apart, a note may lie out of the reach of the tokens, which fold it by an octave.
+            found = draw(st.sets(st.tuples(st.sampled_from(places), st.integers(47, 72)), max_size=6))
             content[part] = tuple(GridNote(p, draw(st.sampled_from(tokens.DURATIONS)), n) for p, n in sorted(found))
         if "drums" in parts:
             struck = draw(st.sets(st.tuples(st.sampled_from(places), st.integers(0, len(DRUMS) - 1)), max_size=6))
