@@ -13,7 +13,7 @@ from generator.manners import draw_manner
 from generator.model import tokens
 from generator.model.rules import Rules
 from generator.model.sample import Boldness
-from generator.model.tasks import Contest, Request, Score, vary, write
+from generator.model.tasks import Contest, Liking, Request, vary, write
 from generator.model.tokens import Controls, Frame, class_of
 from generator.model.transformer import Composer
 from generator.motifs import plan_motifs
@@ -97,7 +97,7 @@ def compose(
 
 def _contested(
     model: Composer, asked: Sequence[Request], seeds: Sequence[int], boldness: Boldness, on_bar: Callable[[int], None],
-    score: Score,
+    score: Liking,
 ) -> list[tuple[Bar, ...]]:  # fmt: skip
     """Every take in rival ways, of which the better one is left. The first way is the take's own."""
     rivals = [request for request in asked for _ in range(RIVALS)]
@@ -114,7 +114,7 @@ def _contested(
 
 def _scored(
     judge: Judge, asked: Sequence[Request], seeds: Sequence[int], plan: Plan, brief: Brief, style: Style
-) -> Score:
+) -> Liking:
     """The judge's score of bars: what is missing of a piece repeats what there is, returns are not varied."""
     bars = MATERIAL_BARS * len(plan.materials)
     returns = _returns(plan)

@@ -120,8 +120,10 @@ class Section:
 CONTROLLERS: dict[str, tuple[int, int]] = {
     "modulation": (0, 127), "volume": (0, 127), "pan": (0, 127), "expression": (0, 127), "bend": (-2400, 2400),
 }  # fmt: skip
-"""What a player can move while notes sound, and its range: as MIDI counts it (pan: 64 is the middle), `bend` in cents.
-Until it is moved, modulation and bend are 0, pan is 64, volume and expression are 127."""
+"""What a player can move while notes sound, and its range: as MIDI counts it (pan: 64 is the middle), `bend` in
+cents."""
+AT_REST = {"modulation": 0, "volume": 127, "pan": 64, "expression": 127, "bend": 0}
+"""Where a controller stands until it is moved."""
 SLIDE_TICKS = PPQ // 4
 MOST_SLIDE = 24
 """Semitones."""

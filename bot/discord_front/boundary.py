@@ -22,6 +22,7 @@ _UNKNOWN_INTERACTION = 10062
 _ALREADY_ANSWERED = 40060
 _DEAD_TOKEN = 50027
 _LARGE = 40005
+TOO_MANY, _SERVER = 429, 500  # HTTP
 _PAST = frozenset({_UNKNOWN_INTERACTION, _ALREADY_ANSWERED, _DEAD_TOKEN})
 _log = logger(__name__)
 
@@ -41,6 +42,11 @@ def sentence_for(error: BaseException, language: str) -> str:
         return say(language, "errors.large" if error.code == _LARGE else "errors.discord")
     _log.error("interaction failed", exc_info=error)
     return say(language, "errors.ours")
+
+
+def transient(error: discord.HTTPException) -> bool:
+    """Whether the same may well go through later."""
+    return error.status >= _SERVER or error.status == TOO_MANY
 
 
 async def explain(interaction: discord.Interaction, error: Exception) -> None:

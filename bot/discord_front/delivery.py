@@ -20,6 +20,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.discord_front.boundary import TOO_MANY, transient
 from bot.discord_front.buttons import piece_view, single_view
 from bot.discord_front.pairs import SideBySide, coming
 from bot.discord_front.replies import (
@@ -44,7 +45,6 @@ from generator.errors import EncodeError
 from generator.produce.fit import Fit, fit
 
 _GONE = (401, 403, 404)  # HTTP: this token or message is no more
-_TOO_MANY, _SERVER = 429, 500  # HTTP: worth another try
 _LOOK_BACK = 100  # messages of the channel searched for an interrupted post
 _TRANSIENT = (discord.DiscordServerError, discord.RateLimited, aiohttp.ClientError, TimeoutError, OSError)
 _ORIGINAL: Any = "@original"  # stands for the id of the reply; the library only passes it on
@@ -220,7 +220,7 @@ class Courier:
         except discord.HTTPException as error:
             _log.warning("post refused", job=job.id, status=error.status, code=error.code)
             reason = "Discord did not take the piece; it is in your history."
-            await self._queue.put_back(job, reason, final=error.status != _TOO_MANY)
+            await self._queue.put_back(job, reason, final=error.status != TOO_MANY)
         else:
             await self._queue.posted(job, str(message.id), str(message.channel.id))
             self.wake()  # to put the numbers under it
@@ -288,7 +288,7 @@ class Courier:
                 content = f"<@{row['user_id']}> {sentence}"
                 await channel.send(content=content, nonce=row["job_id"], allowed_mentions=only(row))
         except (discord.HTTPException, FrontError) as error:
-            if isinstance(error, discord.HTTPException) and (error.status >= _SERVER or error.status == _TOO_MANY):
+            if isinstance(error, discord.HTTPException) and transient(error):
                 raise
             _log.info("nobody to tell", job=row["job_id"], reason=str(error))
         await self._queue.answered(row["job_id"])

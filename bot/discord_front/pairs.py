@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
+from bot.discord_front.boundary import transient
 from bot.discord_front.buttons import pair_view
 from bot.discord_front.replies import carries, language_in, only, track_embed, track_files
 from bot.errors import FrontError, NotFoundError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from bot.service import Service
     from bot.store.pairs import Pairs
 
-_TOO_MANY, _SERVER = 429, 500  # HTTP: worth another try
 _log = logger(__name__)
 
 
@@ -40,7 +40,7 @@ class SideBySide:
         except (FrontError, NotFoundError) as error:
             _log.info("second take not shown", job=row["job_id"], reason=str(error))
         except discord.HTTPException as error:
-            if error.status >= _SERVER or error.status == _TOO_MANY:
+            if transient(error):
                 raise
             _log.info("second take not shown", job=row["job_id"], status=error.status, code=error.code)
         await self._pairs.shown(row["job_id"], datetime.now(UTC))

@@ -173,11 +173,16 @@ def _close(notes: Sequence[Note], start: int, end: int) -> tuple[Note, ...]:
     return tuple(kept)
 
 
+def _closed(tick: int, start: int, end: int) -> int:
+    """Where a change stands once the stretch from `start` to `end` is gone: what was in it, at its place."""
+    return tick if tick <= start else max(start, tick - (end - start))
+
+
 def _moves_without(controls: Sequence[Control], start: int, end: int) -> tuple[Control, ...]:
     """Where the gap was, controllers stand as they stood at its end."""
     placed: dict[tuple[int, str], Control] = {}
     for control in controls:
-        tick = control.tick if control.tick <= start else max(start, control.tick - (end - start))
+        tick = _closed(control.tick, start, end)
         placed[tick, control.kind] = replace(control, tick=tick)
     return tuple(sorted(placed.values(), key=lambda control: control.tick))
 
@@ -197,7 +202,7 @@ def _sections_without(sections: Sequence[Section], first: int, end: int) -> tupl
 def _tempos_without(tempos: Sequence[TempoChange], start: int, end: int) -> tuple[TempoChange, ...]:
     placed: dict[int, TempoChange] = {}
     for change in tempos:
-        tick = change.tick if change.tick <= start else max(start, change.tick - (end - start))
+        tick = _closed(change.tick, start, end)
         placed[tick] = replace(change, tick=tick)
     return tuple(placed[tick] for tick in sorted(placed))
 

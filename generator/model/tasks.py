@@ -27,7 +27,7 @@ from generator.model.transformer import Composer
 from generator.seeds import stream
 
 PLAIN = Boldness()
-Score = Callable[[Sequence[tuple[Bar, ...]]], Sequence[float]]
+Liking = Callable[[Sequence[tuple[Bar, ...]]], Sequence[float]]
 """How good takes are by their bars so far, higher is better."""
 KEPT_OPENING = 2
 """Bars at the beginning that a variation leaves alone, so that it is known again."""
@@ -56,7 +56,7 @@ class Request:
 class Contest:
     """Takes are compared every `every_bars` bars, each `rivals` after one another among themselves (0: all)."""
 
-    score: Score
+    score: Liking
     every_bars: int = 4
     rivals: int = 0
 

@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import mido
+import numpy as np
 
 from generator.brief import Key
 from generator.notation.cast import gm_program
 from generator.notation.symbols import chord_marks, describe_section
 from generator.notation.tidy import plain_controls
+from generator.render.bend import slide_left
 from generator.score import PPQ, SLIDE_TICKS, Control, Note, Part, Score
 
 DRUM_CHANNEL = 9
@@ -41,13 +43,13 @@ def played(score: Score) -> Score:
 
 def _slides(part: Part, end: int) -> list[Control]:
     """The slides of a part as moves of its bend: down from the first pitch, slowly at both ends."""
+    slide = slide_left(np.linspace(0.0, 1.0, _SLIDE_STEPS + 1)).tolist()
     moves = []
     for note in part.notes if part.role != "drums" else ():
-        for step in range(_SLIDE_STEPS + 1) if note.slide else ():
-            left = 1.0 - step / _SLIDE_STEPS
+        for step, left in enumerate(slide) if note.slide else ():
             tick = max(0, note.onset + note.micro) + step * SLIDE_TICKS // _SLIDE_STEPS
             if tick <= end:
-                moves.append(Control(tick, "bend", round(100 * note.slide * left * left * (3.0 - 2.0 * left))))
+                moves.append(Control(tick, "bend", round(100 * note.slide * left)))
     return moves
 
 

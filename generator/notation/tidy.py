@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from generator.errors import NotationError
-from generator.score import Control, Meter
+from generator.score import AT_REST, Control, Meter
 
 MAX_NOTES = 100_000
 MAX_CONTROLS = 200_000
@@ -42,10 +42,10 @@ def plain_title(text: str) -> str:
 def plain_controls(controls: Sequence[Control]) -> tuple[Control, ...]:
     """Moves in order of time, the last one of a moment, without those that move nothing."""
     last = {(control.tick, control.kind): control for control in sorted(controls, key=lambda control: control.tick)}
-    stands = {"pan": 64, "volume": 127, "expression": 127}
+    stands = dict(AT_REST)
     kept = []
     for control in last.values():
-        if stands.get(control.kind, 0) != control.value:
+        if stands[control.kind] != control.value:
             stands[control.kind] = control.value
             kept.append(control)
     return tuple(sorted(kept, key=lambda control: (control.tick, control.kind)))

@@ -1,7 +1,7 @@
 """Bent pitch: what bends, vibrato and slides of a part mean for each of its notes.
 
 A note's bend is a curve in cents on a coarse grid from its start. Samplers read their waves along it; synthesised
-voices are computed straight and read along it afterwards, as a tape whose speed is turned.
+voices are computed straight and read along it afterwards (`voices`), as a tape whose speed is turned.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from generator.score import SLIDE_TICKS, Note, Part, Score
 
@@ -72,9 +70,14 @@ class Bender:
         cents = cents + _VIBRATO_CENTS * depth * np.sin(2 * np.pi * _VIBRATO_HZ * since)
         if note.slide:
             slide_s = self._score.seconds_at(note.onset + SLIDE_TICKS) - self._score.seconds_at(note.onset)
-            left = 1.0 - np.clip(since / slide_s, 0.0, 1.0)
-            cents = cents + 100.0 * note.slide * left * left * (3.0 - 2.0 * left)
+            cents = cents + 100.0 * note.slide * slide_left(np.clip(since / slide_s, 0.0, 1.0))
         return Bend(cents) if np.abs(cents).max() >= 0.5 else None
+
+
+def slide_left(gone: Curve) -> Curve:
+    """How much of a slide is left, 1 … 0, when these shares of its time are gone: it moves slowly at both ends."""
+    left = 1.0 - gone
+    return left * left * (3.0 - 2.0 * left)
 
 
 def _at(moves: tuple[Curve, Curve], times: Curve) -> Curve:
@@ -91,14 +94,3 @@ def _smoothed(curve: Curve) -> Curve:
     padded = np.pad(curve, _SMOOTHED // 2, mode="edge")
     even: Curve = np.convolve(padded, np.full(_SMOOTHED, 1.0 / _SMOOTHED), mode="valid")
     return even
-
-
-def read_bent(sound: Tensor, bend: Bend, length: int) -> Tensor:
-    """Straight sound [c, n] along a bend, at most `length` samples of it or until the sound is over. -> [c, m]"""
-    points = torch.from_numpy(bend.advance(-(-length // STEP) + 1)).to(sound.device)
-    ramp = torch.arange(STEP, device=sound.device, dtype=torch.float64) / STEP
-    position = (points[:-1, None] + points.diff()[:, None] * ramp).flatten()[:length]
-    position = position[position < sound.shape[-1] - 1]
-    before = position.long()
-    share = (position - before).to(sound.dtype)
-    return torch.lerp(sound[:, before], sound[:, before + 1], share)

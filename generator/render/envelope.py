@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from generator.render import bend
 from generator.render.timing import SAMPLE_RATE
 
-STEP = 16
+STEP = bend.STEP
 """Samples between the points of a curve (0.36 ms)."""
 FLOOR_DB = -96.0
 

@@ -20,8 +20,8 @@ from pydantic import Field, TypeAdapter
 from torch import Tensor
 
 from generator.errors import SoundError
-from generator.render import drums
-from generator.render.bend import read_bent
+from generator.render import drums, envelope
+from generator.render.bend import Bend
 from generator.render.notes import Notes
 from generator.render.struck import Fm, Partials, PluckedString
 from generator.render.subtractive import Subtractive
@@ -155,8 +155,18 @@ def _play(
             whole = sound[:, : key.length].clone()
             whole[:, -_FADE:] *= fade[-whole.shape[1] :]
             for stroke in places[key]:
-                heard = read_bent(whole, stroke.event.bend, key.length) if key.bend and stroke.event.bend else whole
+                heard = _bent(whole, stroke.event.bend, key.length) if key.bend and stroke.event.bend else whole
                 _place(stem, heard, stroke, (stroke.event.velocity / 127.0) ** 1.6)
+
+
+def _bent(sound: Tensor, bend: Bend, length: int) -> Tensor:
+    """Straight sound [c, n] along a bend, at most `length` samples of it or until the sound is over. -> [c, m]"""
+    points = torch.from_numpy(bend.advance(-(-length // envelope.STEP) + 1)).to(sound.device)
+    position = envelope.draw(points, length)
+    position = position[position < sound.shape[-1] - 1]
+    before = position.long()
+    share = (position - before).to(sound.dtype)
+    return torch.lerp(sound[:, before], sound[:, before + 1], share)
 
 
 def _place(stem: Tensor, sound: Tensor, stroke: _Stroke, gain: float) -> None:

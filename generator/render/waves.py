@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from generator.render import envelope
 from generator.render.bend import MOST_CENTS, Bend
-from generator.render.bend import STEP as _BEND_STEP
 from generator.render.filters import lowpass, swept_lowpass
 from generator.render.sf2 import SoundFont, Zone
 from generator.render.timing import SAMPLE_RATE
@@ -130,7 +130,7 @@ def _read(source: _Source, zone: Zone, keys: Sequence[RowKey], length: int, play
     steps = torch.tensor([round(ratio(zone, key.pitch) * 2**_FRACTION_BITS) for key in keys], device=device)
     bend = _bend(zone, length, device, played) if _bends(zone) or played is not None else None
     out = torch.empty(len(keys), length, device=device)
-    stretch = max(_BATCH.get(device.type, _BATCH_ELSEWHERE) // len(keys) // _BEND_STEP, 1) * _BEND_STEP
+    stretch = max(_BATCH.get(device.type, _BATCH_ELSEWHERE) // len(keys) // envelope.STEP, 1) * envelope.STEP
     for at in range(0, length, stretch):
         count = min(stretch, length - at)
         time = torch.arange(at, at + count, device=device) if bend is None else _drawn(bend, at, count)
@@ -168,20 +168,18 @@ def _bends(zone: Zone) -> bool:
 
 
 def _bend(zone: Zone, length: int, device: torch.device, played: Bend | None) -> Tensor:
-    """Output samples as the bent pitch counts them, at every `_BEND_STEP` samples: float64 [steps + 1]."""
-    count = -(-length // _BEND_STEP) + 1
-    cents = _pitch_cents(zone, torch.arange(count, device=device, dtype=torch.float64) * (_BEND_STEP / SAMPLE_RATE))
+    """Output samples as the bent pitch counts them, at every `envelope.STEP` samples: float64 [steps + 1]."""
+    count = -(-length // envelope.STEP) + 1
+    cents = _pitch_cents(zone, torch.arange(count, device=device, dtype=torch.float64) * (envelope.STEP / SAMPLE_RATE))
     if played is not None:
         cents = cents + torch.from_numpy(played.at(count)).to(device)
-    advance = _BEND_STEP * torch.pow(2.0, cents.clamp(-MOST_CENTS, MOST_CENTS) / 1200.0)
+    advance = envelope.STEP * torch.pow(2.0, cents.clamp(-MOST_CENTS, MOST_CENTS) / 1200.0)
     return torch.cumsum(advance, 0) - advance
 
 
 def _drawn(bend: Tensor, at: int, count: int) -> Tensor:
     """Straight lines between the points of `_bend` from sample `at` on, a multiple of the step. -> [count]"""
-    points = bend[at // _BEND_STEP : (at + count - 1) // _BEND_STEP + 2]
-    ramp = torch.arange(_BEND_STEP, device=bend.device, dtype=torch.float64) / _BEND_STEP
-    return (points[:-1, None] + points.diff()[:, None] * ramp).flatten()[:count]
+    return envelope.draw(bend[at // envelope.STEP : (at + count - 1) // envelope.STEP + 2], count)
 
 
 def _pitch_cents(zone: Zone, times: Tensor) -> Tensor:
