@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from generator.arrange.band import choose_instruments, gather, sections_of
+from generator.arrange.band import UNPITCHED, alone, choose_instruments, fittest, gather, sections_of
 from generator.arrange.bass import play_bass
 from generator.arrange.chords import play_chords
 from generator.arrange.drums import Written, play_drums
@@ -48,21 +48,47 @@ def orchestrate(
     plan = outline.plan
     band = gather(brief, style, seed)
     instruments = choose_instruments(band, brief, seed)
-    parts = []
-    for name, player in band.items():
-        instrument = INSTRUMENTS[instruments[name]]
+    players = {name: _with_register(player, INSTRUMENTS[instruments[name]], outline) for name, player in band.items()}
+    written = {}
+    for name, player in players.items():
         sections = sections_of(player, plan, brief.novelty, stream(seed, f"rests {name}"))
-        fitted = _with_register(player, instrument, outline)
-        notes = _play(outline, sections, fitted, style, drums or {}, stream(seed, f"part {name}"))
-        if player.role in {"drums", "texture"}:
-            kept = fit_kit(notes)
+        written[name] = _play(outline, sections, player, style, drums or {}, stream(seed, f"part {name}"))
+    for section in _unplayed(outline, [note for name in _pitched(players) for note in written[name]]):
+        name = fittest(_pitched(players))
+        own = stream(seed, f"alone {section.start_bar}")
+        written[name] += _play(outline, [section], alone(players[name]), style, {}, own)
+    parts = []
+    for name, player in players.items():
+        instrument = INSTRUMENTS[instruments[name]]
+        if player.role in UNPITCHED:
+            kept = fit_kit(written[name])
         else:
-            kept = fit_instrument(_gated(notes, player, outline), instrument, outline.end)
+            kept = fit_instrument(_gated(written[name], player, outline), instrument, outline.end)
         if kept:
             parts.append(Part(name, player.role, instrument.name, kept))
     return Score(
         title, outline.key, plan.meter, plan.bars, plan.tempos, outline.chords, plan.sections, tuple(parts)
     )  # fmt: skip
+
+
+def _pitched(players: Mapping[str, PartStyle]) -> dict[str, PartStyle]:
+    return {name: player for name, player in players.items() if player.role not in UNPITCHED}
+
+
+def _unplayed(outline: Outline, notes: Sequence[Note]) -> list[Section]:
+    """Sections in which nobody begins or holds a note, and the last bar where no note sounds to the end of it: a piece
+    would fall silent there, or be over before its time."""
+    bar = outline.bar_ticks
+    silent = []
+    for section in outline.plan.sections:
+        start, end = section.start_bar * bar, (section.start_bar + section.bars) * bar
+        if not any(start <= note.onset < end or (note.onset < start and note.end >= end) for note in notes):
+            silent.append(section)
+    last, final = outline.plan.bars - 1, outline.plan.sections[-1]
+    closed = last * bar + outline.closing_ticks
+    if outline.closes(last) and final not in silent and max(note.end for note in notes) < closed:
+        silent.append(replace(final, start_bar=last, bars=1))
+    return silent
 
 
 def _play(  # noqa: PLR0911 -- one line for each figure
@@ -139,8 +165,14 @@ def _with_register(player: PartStyle, instrument: Instrument, outline: Outline) 
 
 
 def _gated(notes: list[Note], player: PartStyle, outline: Outline) -> list[Note]:
-    """Shorter notes when the mood is excited, longer ones when it is calm; pads and pedals ring on as they are."""
+    """Shorter notes when the mood is excited, longer ones when it is calm; pads, pedals and the last chord ring on as
+    they are."""
     gate = outline.feeling.gate
     if player.pedal or player.figure in {"sustain", "lead"} or gate >= 1.0:
         return notes
-    return [replace(note, duration=max(30, round(note.duration * gate))) for note in notes]
+    last = outline.plan.bars - 1
+    closing = last * outline.bar_ticks if outline.closes(last) else outline.end
+    return [
+        note if note.onset >= closing else replace(note, duration=max(30, round(note.duration * gate)))
+        for note in notes
+    ]

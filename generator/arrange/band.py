@@ -17,8 +17,12 @@ from generator.seeds import stream
 
 # These carry the piece: a calm mood makes them play softer, it does not send them home.
 CORE = frozenset({"melody", "chords", "bass", "drums"})
+UNPITCHED = frozenset({"drums", "texture"})
 _FIRST_CHOICE = ("chords", "bass", "drums", "melody", "pad", "counter", "texture")
 _PART_OF = {"bass": "bass", "drums": "drums", "keys": "chords", "guitar": "chords", "pads": "pad"}
+_FITTEST = ("pad", "chords", "counter", "bass", "melody")
+_ON_THEIR_OWN = frozenset({"block", "sustain", "arpeggio", "guide", "pattern", "walking", "pedal"})
+"""Figures that need no tune."""
 _CHORDAL = frozenset({"block", "sustain", "arpeggio"})
 _REST = 0.1  # how likely a player who is not needed leaves out a section
 
@@ -118,3 +122,18 @@ def sections_of(player: PartStyle, plan: Plan, novelty: float, rng: np.random.Ge
         if named and player.enter <= energy <= player.leave and not rests:
             found.append(section)
     return found
+
+
+def fittest(players: Mapping[str, PartStyle]) -> str:
+    """Who stays when all others are silent: held harmony before the rhythm, and who enters early before the others."""
+    return min(
+        players,
+        key=lambda name: (
+            players[name].figure not in _ON_THEIR_OWN, _FITTEST.index(players[name].role), players[name].enter,
+        ),
+    )  # fmt: skip
+
+
+def alone(player: PartStyle) -> PartStyle:
+    """The player as it plays alone: as always, and with the tones of the chords where it lives on the tune."""
+    return player if player.figure in _ON_THEIR_OWN else player.model_copy(update={"figure": "guide"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, product
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +22,7 @@ from generator.measure.attributes import measure_attributes
 from generator.perform import perform, swing_ticks
 from generator.plan import HIT_TICKS, MATERIAL_BARS, make_plan
 from generator.render.instruments import INSTRUMENTS
-from generator.render.timing import TAIL_S
+from generator.render.timing import SAMPLE_RATE, TAIL_S, total_samples
 from generator.score import CHORD_TONES, PPQ, Chord, Score, Section
 from tests.generator.leads import simple_lead
 from tests.generator.scores import brief
@@ -96,6 +96,34 @@ def test_every_style_in_every_metre_is_playable(style, meter):
 def _most_at_once(part) -> int:
     edges = sorted([(n.onset, 1) for n in part.notes] + [(n.end, -1) for n in part.notes])
     return max(accumulate(step for _, step in edges))
+
+
+@pytest.mark.parametrize("style", writable_styles())
+def test_somebody_plays_in_every_section_and_the_last_chord_is_held(style):
+    for seed, (arousal, length_s) in enumerate(product((-0.9, 0.0, 0.9), (20.0, 60.0, 150.0))):
+        tempo = load_style(style).tempo_bpm.default
+        asked, plan, data, score = _piece(
+            style, seed, mood=Mood(0.0, arousal), density=0.2 + seed / 12, length_s=length_s, tempo_bpm=tempo
+        )
+        bar = plan.meter.bar_ticks
+        notes = [note for part in score.parts if part.role not in {"drums", "texture"} for note in part.notes]
+        for section in plan.sections:
+            start, end = section.start_bar * bar, (section.start_bar + section.bars) * bar
+            assert any(start <= note.onset < end for note in notes), f"nobody plays in the {section.name}"
+        last_end, ending = max(note.end for note in notes), data.ending.kind
+        assert last_end >= score.end_tick - (bar - HIT_TICKS if ending == "hit" else PPQ if ending == "fade" else 0)
+        assert abs(total_samples(score) / SAMPLE_RATE - asked.length_s) <= bar / PPQ * 60 / tempo
+
+
+def test_a_tune_that_is_left_alone_plays_the_chords_where_it_has_nothing_to_sing():
+    data = load_style("pop")
+    others = {name for part in data.parts.values() if part.role != "melody" for name in part.instruments}
+    _, plan, _, score = _piece("pop", length_s=60.0, instruments_unwanted=(*others - {"soft_lead"},))
+    assert {part.role for part in score.parts} <= {"melody", "texture"}
+    bar = plan.meter.bar_ticks
+    onsets = [note.onset for note in score.part("melody").notes]
+    for section in plan.sections:
+        assert any(section.start_bar * bar <= at < (section.start_bar + section.bars) * bar for at in onsets)
 
 
 def test_drums_keep_out_of_ambient_and_walk_in_jazz():
