@@ -13,7 +13,7 @@ import discord
 from bot.changes import CHANGES, restyled
 from bot.discord_front.buttons import piece_view, single_view
 from bot.discord_front.downloads import pack_stems
-from bot.discord_front.modals import LineForm, RemixForm
+from bot.discord_front.modals import ADDRESS, FORGET, MOST_TEXT, REMIX, Submitted, address_form, remix_form
 from bot.discord_front.reactions import listener_of
 from bot.discord_front.replies import file_name, length, reasons
 from bot.discord_front.texts import reader
@@ -50,10 +50,19 @@ class Actions:
             "skip": self._skip,
             "stop": self._stop,
         }
+        self._submissions: dict[str, Callable[[Asked, Submitted], Awaitable[None]]] = {
+            REMIX: self._remixed,
+            ADDRESS: self._finish_spotify,
+            FORGET: self._forget,
+        }
 
     async def press(self, action: str, asked: Asked, about: str) -> None:
         """A button of `buttons.LOOKS` was pressed; `about` is its track or job."""
         await self._presses[action](asked, about)
+
+    async def submit(self, asked: Asked, form: Submitted) -> None:
+        """A form was filled in."""
+        await self._submissions[form.kind](asked, form)
 
     async def change(self, asked: Asked, track_id: str, name: str) -> None:
         """An entry of the menu of changes was chosen."""
@@ -75,15 +84,20 @@ class Actions:
 
     async def ask_address(self, asked: Asked) -> None:
         """Open the form for the address that Spotify led to."""
-        language = reader(asked)
-        form = LineForm(say(language, "link.paste"), say(language, "link.address"), self._finish_spotify)
-        await asked.response.send_modal(form)
+        await asked.response.send_modal(address_form(reader(asked)))
 
-    async def _finish_spotify(self, asked: Asked, address: str) -> None:
+    async def _finish_spotify(self, asked: Asked, form: Submitted) -> None:
         await asked.response.defer(ephemeral=True, thinking=True)
-        linked = await self._service.finish_spotify(address, listener_of(asked.user.id))
+        linked = await self._service.finish_spotify(form.fields["line"], listener_of(asked.user.id))
         sentence = say(reader(asked), "link.done", service="Spotify", account=linked.account, new=linked.new)
         await asked.edit_original_response(content=f"{sentence} {linked.note}".strip())
+
+    async def _forget(self, asked: Asked, form: Submitted) -> None:
+        if form.fields["line"].strip().casefold() != say(form.about, "privacy.word").casefold():
+            raise UserError(say(reader(asked), "privacy.unchanged"))
+        await asked.response.defer(ephemeral=True, thinking=True)
+        pieces = await self._service.privacy.forget(listener_of(asked.user.id))
+        await asked.edit_original_response(content=say(reader(asked), "privacy.forgotten", pieces=pieces))
 
     async def _own(self, asked: Asked, track_id: str) -> TrackRecord:
         """The track, if the one who presses asked for it. Raises UserError."""
@@ -127,20 +141,21 @@ class Actions:
     async def _remix(self, asked: Asked, track_id: str) -> None:
         await self._own(asked, track_id)
         text = (await self._service.job(track_id)).request["text"]
+        await asked.response.send_modal(remix_form(track_id, text, reader(asked)))
 
-        async def send(submitted: Asked, style: str | None, words: str) -> None:
-            listener = listener_of(submitted.user.id)
-            if words.strip() != text.strip():
-                await self._front.accept(submitted, words, styles=None if style is None else (style,))
-            elif style is not None:
-                change = restyled(style)
-                await self._front.begin(
-                    submitted, lambda reply: self._service.change(listener, track_id, change, reply=reply)
-                )  # fmt: skip
-            else:
-                raise UserError(say(reader(submitted), "remix.nothing"))
-
-        await asked.response.send_modal(RemixForm(reader(asked), text, send))
+    async def _remixed(self, asked: Asked, form: Submitted) -> None:
+        track = await self._own(asked, form.about)
+        text = (await self._service.job(track.id)).request["text"]
+        words, style = form.fields["text"], form.fields["style"]
+        if words.strip() != text[:MOST_TEXT].strip():
+            await self._front.accept(asked, words, styles=(style,) if style else None)
+        elif style:
+            listener, change = listener_of(asked.user.id), restyled(style)
+            await self._front.begin(
+                asked, lambda reply: self._service.change(listener, track.id, change, reply=reply)
+            )  # fmt: skip
+        else:
+            raise UserError(say(reader(asked), "remix.nothing"))
 
     async def _stems(self, asked: Asked, track_id: str) -> None:
         track = await self._own(asked, track_id)

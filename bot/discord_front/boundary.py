@@ -72,10 +72,14 @@ def _shown(value: object) -> object:
     return discord.utils.format_dt(value, "R") if isinstance(value, datetime) else value
 
 
-async def guarded(interaction: discord.Interaction[Front], work: Callable[[], Awaitable[None]]) -> None:
-    """Carry out what a button asks of one who may; the library would swallow what goes wrong."""
+async def guarded(
+    interaction: discord.Interaction[Front], work: Callable[[], Awaitable[None]], *, for_all: bool = False
+) -> None:
+    """Carry out what a button or a form asks of one who may (the banned, too, if it is `for_all`); the library would
+    swallow what goes wrong."""
     try:
-        await interaction.client.door.check(interaction)
+        if not for_all:
+            await interaction.client.door.check(interaction)
         await work()
     except Exception as error:  # noqa: BLE001 - this is the boundary; mistakes are logged with their trace
         await explain(interaction, error)

@@ -14,12 +14,13 @@ import discord
 from discord import app_commands
 
 from bot.discord_front.actions import Actions
-from bot.discord_front.boundary import explain
+from bot.discord_front.boundary import explain, guarded
 from bot.discord_front.brake import Brake
 from bot.discord_front.buttons import DYNAMIC
 from bot.discord_front.commands import ADDED
 from bot.discord_front.delivery import Courier, Pace
 from bot.discord_front.door import Door, Tree, server_of
+from bot.discord_front.modals import FORGET, submitted
 from bot.discord_front.radios import Radios, cleaned_up
 from bot.discord_front.reactions import Reactions, listener_of
 from bot.discord_front.station import RadioPace
@@ -129,6 +130,12 @@ class Front(discord.AutoShardedClient):
 
     async def on_raw_reaction_remove(self, event: discord.RawReactionActionEvent) -> None:
         await self._reactions.removed(event)
+
+    async def on_interaction(self, interaction: discord.Interaction[Front]) -> None:
+        """Forms only; the library passes commands and buttons on, but of forms it knows only those it opened itself."""
+        form = submitted(interaction)
+        if form is not None:
+            await guarded(interaction, lambda: self.actions.submit(interaction, form), for_all=form.kind == FORGET)
 
     async def on_voice_state_update(
         self, member: discord.Member, before: discord.VoiceState, after: discord.VoiceState

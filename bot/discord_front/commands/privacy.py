@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 
-from bot.discord_front.modals import LineForm
+from bot.discord_front.modals import forget_form
 from bot.discord_front.reactions import listener_of
 from bot.discord_front.texts import described, reader
-from bot.errors import UserError
 from bot.i18n.catalogue import say, sentences
 
 if TYPE_CHECKING:
@@ -47,15 +46,4 @@ def add_privacy(tree: app_commands.CommandTree[Front], front: Front) -> None:
 
     @privacy.command(name="forget", description=described("privacy.forget"))
     async def forget(interaction: discord.Interaction[Front]) -> None:
-        language = reader(interaction)
-        word = say(language, "privacy.word")
-
-        async def confirmed(submitted: discord.Interaction[Front], typed: str) -> None:
-            if typed.strip().casefold() != word.casefold():
-                raise UserError(say(language, "privacy.unchanged"))
-            await submitted.response.defer(ephemeral=True, thinking=True)
-            pieces = await front.service.privacy.forget(listener_of(submitted.user.id))
-            await submitted.edit_original_response(content=say(language, "privacy.forgotten", pieces=pieces))
-
-        label = say(language, "privacy.type", word=word)
-        await interaction.response.send_modal(LineForm(say(language, "privacy.title"), label, confirmed))
+        await interaction.response.send_modal(forget_form(reader(interaction)))
