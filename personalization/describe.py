@@ -81,5 +81,5 @@ def describe(profile: Profile) -> TasteView:
         history.all_plays,
         len(profile.ratings),
         history.unknown,
-        tuple((statement.value, statement.liked, bool(evidence((statement,)))) for statement in profile.statements),
+        tuple((one.value, one.liked, one.kind == "instrument" or bool(evidence((one,)))) for one in profile.statements),
     )

@@ -1,33 +1,19 @@
-"""A taste changed in plain words: “more jazz, less fast music, I hate country; forget rock”."""
+"""A taste changed in plain words: “more jazz, fewer drums, slower, I hate country; forget rock”."""
 
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 from personalization.genres import genres_of_artist
-from personalization.statements import ATTRIBUTES, Statement, recognise
+from personalization.statements import Statement, recognise
 
-_MORE = frozenset(
-    "more like likes love loves enjoy prefer want yes mehr mag liebe más mas gusta plus aime mais gosto più piu "
-    "amo もっと 好き".split()
-)
-_LESS = frozenset(
-    "less no not hate dislike without never fewer stop weniger kein keine hasse menos odio moins deteste déteste "
-    "meno 嫌い".split()
-)
-_FORGET = frozenset("forget unsay withdraw neither vergiss olvida oublie esquece dimentica 忘れて".split())
-_FILLER = (
-    frozenset(
-        "i i'm me my a an the and or please really very much of to do don't dont for with any some music songs song "
-        "tracks pieces stuff too so it that ich und bitte musik je et de la le les du des y el los las e o os as "
-        "musica música musique it's more".split()
-    )
-    - _MORE
-)
-_ADJECTIVES = {"slower": "slow", "faster": "fast", "calmer": "calm", "livelier": "lively", "darker": "dark",
-               "happier": "cheerful", "busier": "busy", "sparser": "sparse", "electronic": "electronic sounds",
-               "minor": "minor keys", "major": "major keys"}  # fmt: skip
+_CLAUSES = re.compile(r"[,;.!?、。]")
+_ELIDED = re.compile(r"\b[cdjlmnst]['’](?=\w{2})")  # “n'aime pas”, “l'orgue”
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,46 +25,73 @@ class Edits:
     unknown: tuple[str, ...]
 
 
-def read_edits(text: str) -> Edits:
-    """Read clauses one by one; a verb holds until another one comes: “more jazz and funk, less rock”.
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The table `edits.toml`: what a word does, and what it is called by."""
 
-    A clause without any verb says a liking. Nothing raises; what is not understood is named.
+    verbs: Mapping[str, str]
+    joining: frozenset[str]
+    filler: frozenset[str]
+    comparatives: Mapping[str, str]
+    names: Mapping[str, str]
+    japanese: re.Pattern[str]
+    """The words of the table that stand between no spaces."""
+
+
+@cache
+def _words() -> _Words:
+    table = tomllib.loads(files(__package__).joinpath("edits.toml").read_text("utf-8"))
+
+    def meanings(name: str) -> dict[str, str]:
+        return {word.casefold(): meaning for meaning, words in table[name].items() for word in words}
+
+    verbs, comparatives, names = meanings("verbs"), meanings("comparatives"), meanings("names")
+    joined = sorted((word for word in (verbs | names) if not word.isascii() and ord(word[0]) > 0x3000), key=len)
+    japanese = re.compile("|".join(map(re.escape, reversed(joined))))
+    filler = frozenset(word.casefold() for word in table["words"]["filler"])
+    return _Words(verbs, frozenset(table["words"]["and"]), filler, comparatives, names, japanese)
+
+
+def read_edits(text: str) -> Edits:
+    """Read wish by wish; a verb holds until another one comes: “more jazz and funk, less rock”. A comparative needs
+    none: in “fewer drums, slower” slow is liked.
+
+    What has no verb at all says a liking. Nothing raises; what is not understood is named.
     """
     said: dict[tuple[str, str], Statement] = {}
     withdrawn: list[Statement] = []
     unknown: list[str] = []
-    verb = "more"
-    for clause in re.split(r"[,;.!?、。]|\b(?:and|but|und|aber|y|pero|et|mais|e|ma)\b", text.casefold()):
-        words = re.findall(r"[^\s]+", clause)
-        verb, rest = _verb(words, verb)
-        if not rest:
-            continue
-        name = " ".join(rest)
-        statement = recognise(_ADJECTIVES.get(name, name)[:200], liked=verb == "more")
-        if statement.kind == "artist" and not _is_known_artist(statement) and verb != "forget":
-            unknown.append(name)
-        elif verb == "forget":
+    held = "more"
+    for verb, wished in _wishes(text):
+        held = verb or ("more" if wished in _words().comparatives else held)
+        name = _words().comparatives.get(wished) or _words().names.get(wished, wished)
+        statement = recognise(name[:200], liked=held == "more")
+        if statement.kind == "artist" and not genres_of_artist(statement.value) and held != "forget":
+            unknown.append(wished)
+        elif held == "forget":
             withdrawn.append(statement)
         else:
             said[statement.kind, statement.value] = statement
     return Edits(tuple(said.values()), tuple(withdrawn), tuple(unknown))
 
 
-def _verb(words: list[str], before: str) -> tuple[str, list[str]]:
-    """The verb of a clause, or the one before it, and the words it is about."""
-    verb, rest = before, []
-    negated = any(word in {"don't", "dont", "not", "nicht", "no", "ne", "non", "não"} for word in words)
-    for word in words:
-        if word in _FORGET:
-            verb = "forget"
-        elif word in _LESS:
-            verb = "less"
-        elif word in _MORE:
-            verb = "less" if negated else "more"
-        elif word not in _FILLER or word in ATTRIBUTES:
-            rest.append(word)
-    return verb, rest
-
-
-def _is_known_artist(statement: Statement) -> bool:
-    return bool(genres_of_artist(statement.value))
+def _wishes(text: str) -> list[tuple[str, str]]:
+    """Verb (more, less, forget or, where none is said, nothing) and what it is about. It may come behind: “rock mag
+    ich nicht”."""
+    words = _words()
+    spaced = words.japanese.sub(lambda found: f" {found[0]} ", _ELIDED.sub("", text.casefold()))
+    found: list[tuple[str, str]] = []
+    for clause in _CLAUSES.split(spaced):
+        first, verb, rest = len(found), "", list[str]()
+        for word in [*clause.split(), ""]:
+            turn = words.verbs.get(word, "")
+            if rest and (turn or not word or word in words.joining):
+                found.append((verb, " ".join(rest)))
+                verb, rest = "", []
+            if turn:
+                verb = "less" if turn == "not" or (turn == "more" and verb == "less") else turn
+            elif word and word not in words.joining | words.filler:
+                rest.append(word)
+        if verb and len(found) > first:
+            found[-1] = (verb, found[-1][1])
+    return found

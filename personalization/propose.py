@@ -27,7 +27,7 @@ from personalization.profile import Heard, Profile, summarise_plays
 from personalization.request import Request
 from personalization.rerank import make_ranker
 from personalization.signals import ALIKE, NOISE, WORTH
-from personalization.statements import evidence
+from personalization.statements import Statement, evidence, instruments_of
 from personalization.taste import Taste
 from personalization.understand import Understanding, understand
 
@@ -35,6 +35,7 @@ CANDIDATES = 300
 LOGGED = 16  # candidates
 _ALIKE = 1e-6
 STYLE_PULL = 0.25  # stars lost for each factor e by which a style suits mood and history less than the best
+_STANDING = 0.5  # share of the pieces that have an instrument because it was once said to be liked
 DEFAULT_LENGTH_S = 60.0
 DEFAULT_NOVELTY = 0.15
 _COMMON_TONICS = (0, 2, 3, 4, 5, 7, 9, 10)
@@ -92,8 +93,10 @@ def propose(request: Request, profile: Profile, *, seed: int, others: Sequence[P
     Raises:
         RequestError: the text asks for something impossible.
     """
-    found = understand(request.text)
     seed = seed if request.seed is None else request.seed
+    found = _with_standing_wishes(
+        understand(request.text), [said for one in (profile, *others) for said in one.statements], seed
+    )
     rng = np.random.default_rng([seed & 0xFFFFFFFF, seed >> 32, crc32(b"propose")])
     history = summarise_plays(profile.plays)
     styles = _asked_styles(request, found)
@@ -157,6 +160,16 @@ def _asked_styles(request: Request, found: Understanding) -> dict[str, float]:
 def _adjusted(request: Request, found: Understanding) -> Mood | None:
     """The mood as somebody set it by hand, with the words it replaces."""
     return None if request.mood is None else Mood(*request.mood, found.mood.words if found.mood else ())
+
+
+def _with_standing_wishes(found: Understanding, said: Sequence[Statement], seed: int) -> Understanding:
+    """What listeners have said of instruments, where the text does not say otherwise: those they dislike stay out of
+    every piece, those they like are in every other one."""
+    rng = np.random.default_rng([seed & 0xFFFFFFFF, seed >> 32, crc32(b"instruments")])
+    liked = instruments_of(said, liked=True) if rng.random() < _STANDING else ()
+    wanted = found.wanted or tuple(name for name in liked if name not in found.unwanted)
+    disliked = tuple(name for name in instruments_of(said, liked=False) if name not in wanted)
+    return replace(found, wanted=wanted, unwanted=tuple(dict.fromkeys((*found.unwanted, *disliked))))
 
 
 def _usual_mood(styles: dict[str, float], history: Heard) -> Mood:

@@ -17,8 +17,9 @@ from personalization.genres import STYLE_FACTS, genres_of_artist, normalise, sty
 from personalization.listens import Source
 from personalization.population import NEUTRAL
 from personalization.taste import Statement as Evidence
+from personalization.understand import INSTRUMENTS
 
-Kind = Literal["style", "artist", "attribute"]
+Kind = Literal["style", "artist", "attribute", "instrument"]
 
 LIKED, DISLIKED, NOISE = 4.3, 1.9, 1.1
 MAX_LENGTH = 200  # characters
@@ -53,7 +54,7 @@ class Statement:
 
 
 def recognise(text: str, *, liked: bool) -> Statement:
-    """A statement about an attribute, a style or genre, or else an artist, known or not.
+    """A statement about an attribute, a style or genre, an instrument, or else an artist, known or not.
 
     Raises:
         ValueError: the text is empty or too long; one sentence says which.
@@ -66,12 +67,14 @@ def recognise(text: str, *, liked: bool) -> Statement:
         return Statement("attribute", name, liked)
     if not genres_of_artist(text) and styles_of_genre(name) is not None:
         return Statement("style", name, liked)
+    if name in INSTRUMENTS:
+        return Statement("instrument", name, liked)
     return Statement("artist", text, liked)
 
 
 def styles_of(statement: Statement) -> dict[str, float]:
-    """Our styles for a statement, weights summing to 1; empty for an attribute and for what no table knows."""
-    if statement.kind == "attribute":
+    """Our styles for a statement, weights summing to 1; empty for what is no music and for what no table knows."""
+    if statement.kind in {"attribute", "instrument"}:
         return {}
     genres = (statement.value,) if statement.kind == "style" else genres_of_artist(statement.value)
     found: dict[str, float] = {}
@@ -80,6 +83,13 @@ def styles_of(statement: Statement) -> dict[str, float]:
             found[style] = found.get(style, 0.0) + weight
     total = sum(found.values())
     return {style: weight / total for style, weight in found.items()}
+
+
+def instruments_of(statements: Iterable[Statement], *, liked: bool) -> tuple[str, ...]:
+    """Names in the instrument catalogue of what is liked, or is not, best first. No feature of music says which
+    instruments play, so that these teach nothing: they are wishes that hold for every piece."""
+    said = [statement for statement in statements if statement.kind == "instrument" and statement.liked == liked]
+    return tuple(dict.fromkeys(name for statement in said for name in INSTRUMENTS.get(statement.value, ())))
 
 
 def evidence(statements: Iterable[Statement]) -> list[Evidence]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from generator.brief import STYLES, Attributes, Mood
+from personalization import edits
 from personalization.about import About
 from personalization.edits import read_edits
 from personalization.features import features
@@ -118,14 +121,39 @@ def test_age_and_country_are_a_weak_start_and_need_company():
         ("mehr Jazz, weniger Pop", {"jazz"}, {"pop"}, set()),
         ("más jazz y menos rock", {"jazz"}, {"rock"}, set()),
         ("slower, acoustic", {"slow", "acoustic"}, set(), set()),
+        ("fewer drums, slower", {"slow"}, {"drums"}, set()),
+        ("less pop, no drums, faster, jazz", {"fast", "jazz"}, {"pop", "drums"}, set()),
+        ("less rock, pop", set(), {"rock", "pop"}, set()),
+        ("not slower, never too fast, calmer", {"calm"}, {"slow", "fast"}, set()),
+        ("hate country and rock, slower; no more metal", {"slow"}, {"country", "rock", "metal"}, set()),
+        ("less drums and more saxophone", {"saxophone"}, {"drums"}, set()),
+        ("forget jazz, slower", {"slow"}, set(), {"jazz"}),
+        ("nicht so schnell", set(), {"fast"}, set()),
+        ("weniger Schlagzeug, langsamer", {"slow"}, {"drums"}, set()),
+        ("schneller, kein Jazz; Rock mag ich nicht", {"fast"}, {"jazz", "rock"}, set()),
+        ("ruhiger und weniger dunkel; ich mag keinen Rock", {"calm"}, {"dark", "rock"}, set()),
+        ("menos batería, más lento; no me gusta el rock", {"slow"}, {"drums", "rock"}, set()),
+        ("moins de batterie, plus lent", {"slow"}, {"drums"}, set()),
+        ("j'aime le jazz mais pas le rock; je n'aime pas l'orgue", {"jazz"}, {"rock", "organ"}, set()),
+        ("menos bateria, mais lento; não gosto de rock", {"slow"}, {"drums", "rock"}, set()),
+        ("meno veloce, più jazz; non mi piace il rock", {"jazz"}, {"fast", "rock"}, set()),
+        ("もっとジャズ、ドラムは少なめ、ロックは嫌い", {"jazz"}, {"drums", "rock"}, set()),
+        ("もっと静かに。ポップスを忘れて", {"calm"}, set(), {"pop"}),
     ],
 )
 def test_a_taste_is_edited_in_plain_words(text, liked, disliked, withdrawn):
-    edits = read_edits(text)
-    assert {statement.value for statement in edits.said if statement.liked} == liked
-    assert {statement.value for statement in edits.said if not statement.liked} == disliked
-    assert {statement.value for statement in edits.withdrawn} == withdrawn
-    assert not edits.unknown
+    read = read_edits(text)
+    assert {statement.value for statement in read.said if statement.liked} == liked
+    assert {statement.value for statement in read.said if not statement.liked} == disliked
+    assert {statement.value for statement in read.withdrawn} == withdrawn
+    assert not read.unknown
+
+
+def test_every_word_of_the_table_says_something():
+    table = tomllib.loads((Path(edits.__file__).with_suffix(".toml")).read_text("utf-8"))
+    for meaning, words in (table["comparatives"] | table["names"]).items():
+        for word in words:
+            assert [statement.value for statement in read_edits(f"more {word}").said] == [meaning], word
 
 
 def test_what_an_edit_does_not_understand_is_named():

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.brief import STYLES, Attributes, Brief, Mood
+from generator.render.instruments import INSTRUMENTS
 from personalization import taste as taste_module
 from personalization.describe import describe
 from personalization.features import NAMES, SIZE, features
@@ -391,6 +392,22 @@ def test_a_statement_leans_and_does_not_take_over():
     assert abs(after.count("bossa") - before.count("bossa")) <= 10, "a style is liked, not all that resembles it"
     disliked = _styles_served(("bossa nova", False))
     assert disliked.count("bossa") < max(1, before.count("bossa"))
+
+
+def test_what_was_said_of_instruments_holds_until_a_text_says_otherwise():
+    said = (recognise("drums", liked=False), recognise("banjo", liked=True))
+    profile = Profile("a", statements=said)
+    assert [row[2] for row in describe(profile).statements] == [True, True]
+
+    def briefs(text: str) -> list[Brief]:
+        return [propose(Request(text), profile, seed=seed).brief for seed in range(20)]
+
+    chill = briefs("chill")
+    kits = {name for name, instrument in INSTRUMENTS.items() if instrument.kit}
+    assert all(kits <= set(brief.instruments_unwanted) for brief in chill)
+    assert 5 <= sum("banjo" in brief.instruments_wanted for brief in chill) <= 15, "not every piece is for the banjo"
+    assert not any("drum_kit" in brief.instruments_unwanted for brief in briefs("chill with drums"))
+    assert not any("banjo" in brief.instruments_wanted for brief in briefs("chill, no banjo"))
 
 
 def test_nobody_is_served_one_style_for_ever():
