@@ -18,7 +18,7 @@ from generator.errors import SoundError
 from generator.render import envelope
 from generator.render.sf2 import SoundFont, Zone
 from generator.render.timing import SAMPLE_RATE, Event
-from generator.render.waves import RowKey, oscillation, ratio, rows, seconds
+from generator.render.waves import RowKey, keyed_seconds, oscillation, ratio, rows, seconds
 
 _BATCH_SAMPLES = 1 << 22  # a curve has a point for every 16 of them
 _CHOKE_S = 0.12
@@ -167,8 +167,7 @@ def _curves(zones: Sequence[Zone], batch: Sequence[_Hit], device: torch.device) 
         return torch.tensor(numbers, device=device, dtype=torch.float32)
 
     def keyed(hit: _Hit, time: str, scale: str) -> float:
-        own = zones[hit.key.zone].generators
-        return seconds(own[time] + own[scale] * (60 - hit.event.pitch))
+        return keyed_seconds(zones[hit.key.zone], hit.event.pitch, time, scale)
 
     length = max(hit.length for hit in batch)
     times = envelope.points(length, device)

@@ -48,11 +48,21 @@ def seconds(timecents: int) -> float:
     return float(min(max(2.0 ** (timecents / 1200.0), 0.001), 100.0))
 
 
+def key_number(zone: Zone, pitch: int) -> int:
+    """The key that a zone hears: the note's, or one that it has fixed."""
+    fixed = zone.generators["fixed_key"]
+    return fixed if fixed >= 0 else pitch
+
+
+def keyed_seconds(zone: Zone, pitch: int, time: str, scale: str) -> float:
+    """A time of an envelope that goes with the key: as written at key 60, `scale` timecents more for each key below."""
+    return seconds(zone.generators[time] + zone.generators[scale] * (60 - key_number(zone, pitch)))
+
+
 def ratio(zone: Zone, pitch: int) -> float:
     """Sample positions to advance per output sample, without modulation."""
     values = zone.generators
-    pitch = values["fixed_key"] if values["fixed_key"] >= 0 else pitch
-    cents = (pitch - zone.root) * values["scale_tuning"]
+    cents = (key_number(zone, pitch) - zone.root) * values["scale_tuning"]
     cents += values["coarse_tune"] * 100 + values["fine_tune"] + zone.correction
     return float(zone.rate / SAMPLE_RATE * 2.0 ** (min(max(cents, -12000), 8400) / 1200.0))
 
@@ -128,7 +138,7 @@ def _read(source: _Source, zone: Zone, keys: Sequence[RowKey], length: int, play
     """Every key's zone at its pitch, bent as the zone and the player want it. -> [B, length]"""
     device = source.whole.device
     steps = torch.tensor([round(ratio(zone, key.pitch) * 2**_FRACTION_BITS) for key in keys], device=device)
-    bend = _bend(zone, length, device, played) if _bends(zone) or played is not None else None
+    bend = _bend(zone, keys, length, device, played) if _bends(zone) or played is not None else None
     out = torch.empty(len(keys), length, device=device)
     stretch = max(_BATCH.get(device.type, _BATCH_ELSEWHERE) // len(keys) // envelope.STEP, 1) * envelope.STEP
     for at in range(0, length, stretch):
@@ -167,25 +177,26 @@ def _bends(zone: Zone) -> bool:
     return bool(own["mod_lfo_to_pitch"] or own["vib_lfo_to_pitch"] or own["mod_env_to_pitch"])
 
 
-def _bend(zone: Zone, length: int, device: torch.device, played: Bend | None) -> Tensor:
-    """Output samples as the bent pitch counts them, at every `envelope.STEP` samples: float64 [steps + 1]."""
+def _bend(zone: Zone, keys: Sequence[RowKey], length: int, device: torch.device, played: Bend | None) -> Tensor:
+    """Output samples as the bent pitch counts them, at every `envelope.STEP` samples: float64 [B or 1, steps + 1]."""
     count = -(-length // envelope.STEP) + 1
-    cents = _pitch_cents(zone, torch.arange(count, device=device, dtype=torch.float64) * (envelope.STEP / SAMPLE_RATE))
+    times = torch.arange(count, device=device, dtype=torch.float64) * (envelope.STEP / SAMPLE_RATE)
+    cents = _pitch_cents(zone, keys, times)
     if played is not None:
         cents = cents + torch.from_numpy(played.at(count)).to(device)
     advance = envelope.STEP * torch.pow(2.0, cents.clamp(-MOST_CENTS, MOST_CENTS) / 1200.0)
-    return torch.cumsum(advance, 0) - advance
+    return torch.cumsum(advance, -1) - advance
 
 
 def _drawn(bend: Tensor, at: int, count: int) -> Tensor:
-    """Straight lines between the points of `_bend` from sample `at` on, a multiple of the step. -> [count]"""
-    return envelope.draw(bend[at // envelope.STEP : (at + count - 1) // envelope.STEP + 2], count)
+    """Straight lines between the points of `_bend` from sample `at` on, a multiple of the step. -> [B or 1, count]"""
+    return envelope.draw(bend[:, at // envelope.STEP : (at + count - 1) // envelope.STEP + 2], count)
 
 
-def _pitch_cents(zone: Zone, times: Tensor) -> Tensor:
+def _pitch_cents(zone: Zone, keys: Sequence[RowKey], times: Tensor) -> Tensor:
     """Pitch modulation in cents at `times` in seconds: modulation envelope, two low-frequency oscillators."""
     own = zone.generators
-    cents = own["mod_env_to_pitch"] * modulation(zone, times)
+    cents = own["mod_env_to_pitch"] * modulation(zone, keys, times)
     for lfo in ("mod", "vib"):
         if depth := own[f"{lfo}_lfo_to_pitch"]:
             cents = cents + depth * oscillation(own, lfo, times)
@@ -199,11 +210,19 @@ def oscillation(own: Mapping[str, int], lfo: str, times: Tensor) -> Tensor:
     return 2 * torch.abs(2 * ((since + 0.75) % 1.0) - 1) - 1
 
 
-def modulation(zone: Zone, times: Tensor) -> Tensor:
-    """The modulation envelope in [0, 1] before release, at `times` in seconds."""
+def modulation(zone: Zone, keys: Sequence[RowKey], times: Tensor) -> Tensor:
+    """The modulation envelope in [0, 1] before release, at `times` [T] in seconds. -> [B, T], or [1, T] where it is the
+    same for all keys"""
     own = zone.generators
+    scaled = own["key_to_mod_hold"] or own["key_to_mod_decay"]
+    pitches = [key.pitch for key in keys] if scaled else [keys[0].pitch]
+
+    def column(time: str, scale: str) -> Tensor:
+        found = [keyed_seconds(zone, pitch, time, scale) for pitch in pitches]
+        return torch.tensor(found, device=times.device, dtype=times.dtype)[:, None]
+
     delay, attack = seconds(own["delay_mod_env"]), seconds(own["attack_mod_env"])
-    hold, decay = seconds(own["hold_mod_env"]), seconds(own["decay_mod_env"])
+    hold, decay = column("hold_mod_env", "key_to_mod_hold"), column("decay_mod_env", "key_to_mod_decay")
     sustain = 1.0 - min(max(own["sustain_mod_env"], 0), 1000) / 1000.0
     fall = 1.0 - ((times - delay - attack - hold) / decay).clamp(min=0.0)
     return torch.minimum(((times - delay) / attack).clamp(0.0, 1.0), fall.clamp(min=sustain))
@@ -230,7 +249,7 @@ def _moving_cutoffs(zone: Zone, keys: Sequence[RowKey], sound: Tensor) -> Tensor
     """Cutoffs in Hz at every `_HOP` samples of the rows. -> [B, n // _HOP + 2]"""
     own, device = zone.generators, sound.device
     times = torch.arange(sound.shape[1] // _HOP + 2, device=device, dtype=torch.float32) * (_HOP / SAMPLE_RATE)
-    moves = own["mod_env_to_filter"] * modulation(zone, times)
+    moves = own["mod_env_to_filter"] * modulation(zone, keys, times)
     if own["mod_lfo_to_filter"]:
         moves = moves + own["mod_lfo_to_filter"] * oscillation(own, "mod", times)
     written = torch.tensor([float(key.cutoff_cents) for key in keys], device=device)

@@ -29,7 +29,14 @@ from tests.generator.making_audio import (
     FILTER_FC,
     FINE,
     FREQ_MOD_LFO,
+    HOLD,
+    HOLD_MOD_ENV,
+    KEY_TO_MOD_DECAY,
+    KEY_TO_MOD_HOLD,
+    KEY_TO_VOL_DECAY,
+    KEY_TO_VOL_HOLD,
     MOD_ENV_TO_FILTER,
+    MOD_ENV_TO_PITCH,
     MOD_LFO_TO_FILTER,
     MODE,
     PAN,
@@ -107,6 +114,39 @@ def test_decay_falls_to_the_sustain_level(tmp_path):
     heard = sound(looped(tmp_path, decay=0, sustain=240), (0, 2, 69, 100))  # 96 dB in 1 s, down to -24 dB
     start, later = heard[:, 200:600], heard[:, 30000:60000]
     assert level_db(later) - level_db(start) == pytest.approx(-23.2, abs=0.5)
+
+
+@pytest.mark.parametrize("scale", [KEY_TO_VOL_HOLD, KEY_TO_VOL_DECAY])
+def test_low_keys_hold_and_decay_longer(tmp_path, scale):
+    gens = {MODE: 1, DECAY: 0, SUSTAIN: 960, HOLD: -1200, scale: 100}  # half a second, and 96 dB in the next one
+    font = soundfont(tmp_path / "f.sf2", [SINE_441], [{"gens": gens}])
+
+    def fallen(pitch: int) -> float:
+        heard = sound(font, (0, 3, pitch, 100), seconds=3.0)
+        return level_db(heard[:, 4410:8820]) - level_db(heard[:, 43000:45000])
+
+    at_60 = 96 * 0.5
+    assert fallen(60) == pytest.approx(at_60, abs=2)
+    assert fallen(48) == pytest.approx(0 if scale == KEY_TO_VOL_HOLD else at_60 / 2, abs=2)
+    assert fallen(54) < at_60 - 10
+
+
+@pytest.mark.parametrize(("scale", "low_key"), [(KEY_TO_MOD_HOLD, 12.0), (KEY_TO_MOD_DECAY, 9.0)])
+def test_the_modulation_envelope_goes_with_the_key(tmp_path, scale, low_key):
+    gens = {MODE: 1, HOLD_MOD_ENV: -1200, DECAY_MOD_ENV: 0, SUSTAIN_MOD_ENV: 1000, MOD_ENV_TO_PITCH: 1200, scale: 100}
+    font = soundfont(tmp_path / "f.sf2", [SINE_441], [{"gens": gens}])
+    # After a second an octave has fallen by half; at key 48, twice as slow, by nothing or by a quarter.
+    together = sound(font, (0, 1.5, 60, 100), (2, 1.5, 48, 100), seconds=4.0)
+    for at, pitch, semitones in ((0, 60, 6.0), (2, 48, low_key)):
+        middle = (at + 1) * SAMPLE_RATE
+        crossings = int(torch.signbit(together[0, middle - 4000 : middle + 4000]).diff().sum())
+        heard = 12 * np.log2(crossings / 2 / (8000 / SAMPLE_RATE) / BASE_HZ)
+        assert heard - (pitch - 69) == pytest.approx(semitones, abs=0.5)
+    gens |= {MOD_ENV_TO_PITCH: 0, MOD_ENV_TO_FILTER: 7200, FILTER_FC: 6000}
+    bright = (loop(100, 4) // 2 + loop(10, 40) // 2, 100, 300, 69)
+    font = soundfont(tmp_path / "g.sf2", [bright], [{"gens": gens}])
+    low, high = (sound(font, (0, 3, pitch, 127), seconds=3.0)[:, 57000:60000] for pitch in (48, 60))
+    assert centroid_hz(low) > 0.7 * centroid_hz(high), "an octave lower, but the filter is still open"
 
 
 def test_key_and_velocity_ranges_choose_the_sample(tmp_path):
