@@ -25,6 +25,7 @@ from bot.store.tables import SCHEMA
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITES = "tunesmith_writes"
 _GOODBYE_S = 5.0
+_CACHE_KIB = 1024  # a connection: half the usual, since others' writes empty it and the system keeps the file anyway
 
 Result = TypeVar("Result")
 
@@ -189,6 +190,7 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
         "foreign_keys=ON",
         "secure_delete=ON",  # what somebody had deleted is overwritten, not only unlinked
         "trusted_schema=OFF",
+        f"cache_size=-{_CACHE_KIB}",
     )
     for pragma in pragmas:
         cursor.execute(f"PRAGMA {pragma}")
