@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.crowd import CANCELS, PEOPLE, Crowd, cancels, crowd
-from benchmarks.day import Day, day
+from benchmarks.day import Day, day, expected
 from benchmarks.forgotten import Trace, forgotten
 from benchmarks.result import Must, Options, Result, Rows
 
@@ -50,11 +50,19 @@ def run(options: Options) -> Result:
         Must(f"cancelled after the click, slowest of {CANCELS}", f"≤ {_CANCEL_S:g} s", f"{stopped_s.max():.2f} s",
              bool(stopped_s.max() <= _CANCEL_S)),
         Must(f"memory after {hours} h against hours 3–5", f"≤ +{_GROWTH:g} %", f"{growth:+.1f} %", growth <= _GROWTH),
+        Must("pieces of the day, each once", str(expected(hours)), str(whole.pieces), whole.pieces == expected(hours)),
+        Must("a used up quota lets in: at once, at the end", f"0, {int(hours >= HOURS)}",
+             f"{int(whole.over_quota)}, {int(whole.quota_back)}",
+             (whole.over_quota, whole.quota_back) == (False, hours >= HOURS)),
         Must("traces that could be found before", "all", f"{_found(traces)}", _found(traces) == _findable(traces)),
         Must("traces of a forgotten listener", "0", str(left), left == 0),
     ]  # fmt: skip
+    day_note = (
+        f"The day: {whole.pieces} pieces, {whole.late} after their token's end, {whole.resumes} resumes, "
+        f"{whole.refits} refits; the clocks ran ahead by {hours} h in {whole.took_s:.0f} s."
+    )
     notes = [
-        f"The day: {whole.pieces} pieces, {whole.resumes} resumes, {whole.took_s:.0f} s; no clock is moved.",
+        day_note,
         f"Accepted of {PEOPLE}: {', '.join(str(one.accepted) for one in crowds.values())}.",
     ]
     return Result("bot", tables, musts, notes)

@@ -20,6 +20,8 @@ from tests.fakes.discord import TOKEN, FakeDiscord
 TONE = "tests.fakes.composer:compose_track"
 """A second of sound in the place of a piece: real files, made by a real worker process, without the music."""
 
+TOKEN_LIFE_S = 15 * 60
+
 Tell = Callable[[web.Request, bool], None]
 
 
@@ -29,6 +31,12 @@ class Loopback(FakeDiscord):
     def __init__(self) -> None:
         super().__init__()
         self.told: Tell | None = None
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass at once: what is made from now on is younger, and tokens end that are old enough."""
+        self.ids.ahead_s += seconds
+        for asked in self.asked.values():
+            asked.expired = asked.expired or self.ids.age_s(asked.id) > TOKEN_LIFE_S
 
     async def _rest(self, request: web.Request) -> web.Response:
         if self.told is not None:
@@ -51,9 +59,13 @@ class Served:
 
     async def figures(self) -> dict[str, Any]:
         """How late its loop came to each beat since the last time, in ms, and its memory in MB."""
+        return await self.pass_time(0.0)
+
+    async def pass_time(self, seconds: float) -> dict[str, Any]:
+        """Let its clock run ahead by so much more; its figures."""
         assert self.process.stdin is not None  # noqa: S101 -- for the type checker
         assert self.process.stdout is not None  # noqa: S101
-        self.process.stdin.write(b"\n")
+        self.process.stdin.write(f"{seconds}\n".encode())
         found: dict[str, Any] = json.loads(await self.process.stdout.readline())
         return found
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot import clock
 from bot.errors import UserError
 from bot.store.listens import Listens
 
@@ -59,7 +59,7 @@ async def import_export(
 
 async def add_listens(listens: Listens, listener_id: str, plays: Iterable[Listen]) -> int:
     """Store plays, which by their type may be kept; how many were new."""
-    return await listens.add(listener_id, [_row(play) for play in plays], datetime.now(UTC))
+    return await listens.add(listener_id, [_row(play) for play in plays], clock.now())
 
 
 def _row(play: Listen) -> dict[str, Any]:

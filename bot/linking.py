@@ -10,10 +10,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from bot import clock
 from bot.errors import UserError
 from bot.imports import add_listens
 from bot.store.links import Link
@@ -115,7 +116,7 @@ class Linking:
             await client.close()
         if before is not None and not same:
             await self._store.links.remove(listener_id, source)
-        await self._store.links.put(listener_id, Link(source, account, None, datetime.now(UTC)))
+        await self._store.links.put(listener_id, Link(source, account, None, clock.now()))
         new = await add_listens(self._store.listens, listener_id, plays)
         return Linked(source, account, new, len(plays) - new, tuple(genres)[:5])
 
@@ -156,7 +157,7 @@ class Linking:
         before = await self._store.links.get(owner, SPOTIFY)
         if before is not None and before.account != grant.account:
             raise UserError("This is another Spotify account than the one linked; unlink that one first.")
-        await self._store.links.put(owner, Link(SPOTIFY, grant.account, grant.token, datetime.now(UTC)))
+        await self._store.links.put(owner, Link(SPOTIFY, grant.account, grant.token, clock.now()))
         return Linked(
             SPOTIFY, grant.account, note=f"Spotify asks for your consent again on {link_ends(grant.token):%d %B %Y}."
         )  # fmt: skip
@@ -191,7 +192,7 @@ class Linking:
                 raise
         link = await self._store.links.get(listener_id, SPOTIFY)
         ends = None if link is None or link.token is None else link_ends(link.token)
-        soon = ends is not None and ends - datetime.now(UTC) < REMIND
+        soon = ends is not None and ends - clock.now() < REMIND
         return Shelf(artists, tracks, recent, f"Your Spotify link ends on {ends:%d %B %Y}; link again." if soon else "")
 
     async def accounts(self, listener_id: str) -> list[Account]:
@@ -251,7 +252,7 @@ class _Budget:
     async def spend(self) -> None:
         from personalization.listens import Throttled  # noqa: PLC0415 - see above
 
-        now = datetime.now(UTC)
+        now = clock.now()
         until = await self._store.facts.get(_RESTING)
         if until is not None and datetime.fromisoformat(until) > now:
             wait_s = (datetime.fromisoformat(until) - now).total_seconds()
@@ -260,7 +261,7 @@ class _Budget:
             raise Throttled("This bot has made all requests to Spotify it allows itself in a day; try tomorrow.", 3600)
 
     async def rest(self, seconds: float) -> None:
-        await self._store.facts.put(_RESTING, (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat())
+        await self._store.facts.put(_RESTING, (clock.now() + timedelta(seconds=seconds)).isoformat())
 
 
 def _duration(seconds: float) -> str:

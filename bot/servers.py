@@ -6,8 +6,8 @@ A server's rules are read once and kept until they are changed here: a bot liste
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from bot import clock
 from bot.errors import Refused
 from bot.jobs.admission import MAINTENANCE
 from bot.store.figures import ServerFigures, read_server_figures
@@ -61,7 +61,7 @@ class Servers:
 
     async def ban(self, server_id: str, listener_id: str) -> bool:
         """Whether that is new."""
-        new = await self._store.servers.ban(server_id, listener_id, datetime.now(UTC))
+        new = await self._store.servers.ban(server_id, listener_id, clock.now())
         await self._anew(server_id)
         return new
 

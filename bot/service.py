@@ -10,10 +10,11 @@ import importlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot import clock
 from bot.changes import Change
 from bot.errors import NotFoundError, Refused, UserError
 from bot.imports import Imported, import_export
@@ -235,7 +236,7 @@ class Service:
         if stars not in STARS:
             raise UserError(f"A rating is a whole number from 1 to 5, not {stars}.")
         track = await self.track(track_id)
-        await self._store.ratings.give(listener_id, track_id, stars, source=source, now=datetime.now(UTC))
+        await self._store.ratings.give(listener_id, track_id, stars, source=source, now=clock.now())
         return track
 
     async def compare(self, listener_id: str, first_id: str, verdict: str) -> str:
@@ -247,7 +248,7 @@ class Service:
         if pair is None:
             raise Refused("pair.gone")
         second = await self.track(pair["second_id"])
-        await self._store.pairs.judge(listener_id, first_id, second.id, verdict, datetime.now(UTC))
+        await self._store.pairs.judge(listener_id, first_id, second.id, verdict, clock.now())
         return second.id
 
     async def withdraw_rating(self, listener_id: str, track_id: str, stars: int) -> bool:
@@ -298,7 +299,7 @@ class Service:
     async def say(self, listener_id: str, text: str, *, liked: bool) -> Statement:
         """Store that a listener likes or dislikes a style, an artist or an attribute. Raises UserError."""
         statement = await asyncio.to_thread(_recognise, text, liked)
-        now = datetime.now(UTC)
+        now = clock.now()
         await self._store.statements.say(listener_id, statement.kind, statement.value, liked=liked, now=now)
         return statement
 

@@ -8,9 +8,10 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bot import clock
 from bot.errors import UserError
 from bot.store.store import Store
 from generator.brief import Attributes, Brief
@@ -73,7 +74,7 @@ class Tastes:
 
         if kind not in WORTH:
             raise UserError(f"A signal is one of {', '.join(WORTH)}, not {kind}.")
-        await self._store.tastes.signal(listener_id, track_id, kind, datetime.now(UTC))
+        await self._store.tastes.signal(listener_id, track_id, kind, clock.now())
 
     async def edit(self, listener_id: str, text: str) -> Edited:
         """Change a taste in plain words: “more jazz, less drums, I hate fast music; forget rock”. Raises UserError."""
@@ -84,7 +85,7 @@ class Tastes:
             raise UserError(
                 "I understood nothing of that; say for example “more jazz, less fast, forget rock”."
             )  # fmt: skip
-        now = datetime.now(UTC)
+        now = clock.now()
         for statement in wishes.said:
             await self._store.statements.say(
                 listener_id, statement.kind, statement.value, liked=statement.liked, now=now
@@ -99,7 +100,7 @@ class Tastes:
             raise UserError(f"What can be excluded is one of {', '.join(KINDS)}, not {kind}.")
         if not value.strip() or len(value) > 200:
             raise UserError("Name what is to be excluded, in at most 200 letters.")
-        await self._store.tastes.exclude(listener_id, kind, value.strip(), datetime.now(UTC))
+        await self._store.tastes.exclude(listener_id, kind, value.strip(), clock.now())
 
     async def include(self, listener_id: str, value: str) -> bool:
         """Take an exclusion back; whether there was one."""
@@ -115,7 +116,7 @@ class Tastes:
             about = About(age_band or None, country.upper() if country else None)
         except ValueError as error:
             raise UserError(str(error)) from error
-        await self._store.tastes.tell_about(listener_id, about.age_band, about.country, datetime.now(UTC))
+        await self._store.tastes.tell_about(listener_id, about.age_band, about.country, clock.now())
         return about
 
     async def reset(self, listener_id: str) -> dict[str, int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bot import clock
 from bot.app import open_app
 from bot.cli.context import AsJson, out, print_json, run, settings
 from bot.settings import Settings
@@ -59,7 +60,7 @@ async def _open(chosen: Settings) -> dict[str, str]:
 
 async def _rotate(chosen: Settings) -> int:
     async with open_app(chosen) as app:
-        return await rotate_keys(app.store.database, chosen.home / "key", datetime.now(UTC))
+        return await rotate_keys(app.store.database, chosen.home / "key", clock.now())
 
 
 def _tell(sentence: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot import clock
 from bot.app import find_soundfont
 from bot.cli.compose import as_contract, show_track
 from bot.cli.context import AsJson, Format, print_json, say, settings
@@ -166,5 +166,5 @@ def _lines() -> Callable[[Progress], None]:
 def _record(track: Track, why: str) -> TrackRecord:
     return TrackRecord(
         track.track_id, "local", track.title, track.brief.to_dict(), (why,), track.measured, track.timings_s,
-        track.dir, track.files, datetime.now(UTC),
+        track.dir, track.files, clock.now(),
     )  # fmt: skip

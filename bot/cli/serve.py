@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from bot import clock
 from bot.app import App, open_app, open_runner, worker_name
 from bot.cli.context import run, say, service_settings
 from bot.errors import SettingsError, StoreError, UserError
@@ -18,6 +20,7 @@ from bot.settings import Settings
 from bot.web.callback import spotify_callback
 from bot.web.server import serving
 from bot.web.watch import watch
+from generator.memory import share
 
 _RESTARTING = "I am restarting; please ask again in a minute."
 _log = logger(__name__)
@@ -28,6 +31,7 @@ def add_serve(app: typer.Typer) -> None:
     def serve() -> None:
         """Run the Discord bot, and compose in this process's workers unless TUNESMITH_WORKERS is 0."""
         settings = service_settings()
+        share()
         run(_serve(settings))
 
     @app.command()
@@ -59,7 +63,7 @@ async def _serve(settings: Settings) -> None:
                     _log.info("serving", port=port, paths=list(routes))
             work = [asyncio.create_task(session.listen(), name="gateway")]
             if settings.refit_hours:
-                work.append(asyncio.create_task(_refit(app, settings.refit_hours * 3600), name="refit"))
+                work.append(asyncio.create_task(_refit(app, timedelta(hours=settings.refit_hours)), name="refit"))
             if settings.workers:
                 work.append(asyncio.create_task(_compose(app, runner), name="runner"))
             try:
@@ -88,15 +92,16 @@ async def _compose(app: App, runner: Runner) -> None:
     await runner.run()
 
 
-async def _refit(app: App, every_s: float) -> None:
+async def _refit(app: App, every: timedelta) -> None:
     """Learn anew, again and again, what the listeners here share; too few ratings are no failure."""
     while True:
+        began = clock.now()
         try:
             found = await app.service.tastes.refit()
             _log.info("taste refitted", listeners=found.listeners, ratings=found.ratings, serves=found.serves)
         except (UserError, StoreError) as error:
             _log.info("taste not refitted", reason=str(error))
-        await asyncio.sleep(every_s)
+        await clock.wait_until(began + every)
 
 
 async def _until_empty(app: App) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot import clock
 from bot.discord_front.boundary import TOO_MANY, transient
 from bot.discord_front.buttons import piece_view, single_view
 from bot.discord_front.pairs import SideBySide, coming
@@ -73,7 +74,7 @@ class Courier:
         *,
         worker: str,
         pace: Pace | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = clock.now,
     ) -> None:
         self._client = client
         self._store = store

@@ -5,11 +5,11 @@ The first take was posted long ago and is played meanwhile; the message is edite
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import discord
 
+from bot import clock
 from bot.discord_front.boundary import transient
 from bot.discord_front.buttons import pair_view
 from bot.discord_front.replies import carries, language_in, only, track_embed, track_files
@@ -43,7 +43,7 @@ class SideBySide:
             if transient(error):
                 raise
             _log.info("second take not shown", job=row["job_id"], status=error.status, code=error.code)
-        await self._pairs.shown(row["job_id"], datetime.now(UTC))
+        await self._pairs.shown(row["job_id"], clock.now())
 
     async def _add(self, row: Any, message: discord.Message) -> None:
         """Raises FrontError when no part of it fits, and NotFoundError when one of the takes was deleted."""

@@ -6,11 +6,12 @@ Raw events arrive for messages from before a restart too; the cached kind does n
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import discord
 
+from bot import clock
 from bot.discord_front.replies import STAR_EMOJI
 from bot.errors import BotError
 from bot.logs import logger
@@ -64,7 +65,7 @@ class Reactions:
 
     async def reconcile(self) -> None:
         """Bring the ratings of recent pieces to what stands under them now."""
-        since = datetime.now(UTC) - _LOOK_BACK
+        since = clock.now() - _LOOK_BACK
         for row in await self._messages.posted_since(since, _LOOK_AT):
             try:
                 async with self._turn:

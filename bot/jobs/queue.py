@@ -8,9 +8,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from bot import clock
 from bot.errors import LeaseLost
 from bot.jobs.admission import Limits, Waiting, admit
 from bot.jobs.job import (
@@ -55,7 +56,7 @@ class Queue:
         *,
         limits: Limits | None = None,
         lease: timedelta = timedelta(seconds=30),
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = clock.now,
         ids: Callable[[], str] = new_id,
     ) -> None:
         self._store = store

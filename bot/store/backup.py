@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from bot import clock
 from bot.errors import StoreError
 
 DATABASE, KEY, TRACKS = "tunesmith.db", "key", "tracks"
@@ -65,7 +66,7 @@ def back_up(
 
     Raises StoreError when there is nothing to save, or when it cannot be written; nothing half-written stays.
     """
-    stamp = now or datetime.now(UTC)
+    stamp = now or clock.now()
     path = folder / _NAME.format(stamp.strftime(_STAMP))
     draft = path.with_suffix(".part")
     database = database or home / DATABASE

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import func, select
 
+from bot import clock
 from bot.jobs.job import State
 from bot.store.database import Database
 from bot.store.tables import jobs, listeners, ratings, tracks
@@ -43,7 +44,7 @@ async def read_figures(database: Database, now: datetime | None = None) -> Figur
             int((await tx.execute(select(func.count()).select_from(table))).scalar_one())
             for table in (listeners, tracks, ratings)
         ]
-    waited = 0.0 if since is None else max(0.0, ((now or datetime.now(UTC)) - since).total_seconds())
+    waited = 0.0 if since is None else max(0.0, ((now or clock.now()) - since).total_seconds())
     took = 0.0 if last is None else max(0.0, (last.made - last.asked).total_seconds())
     states = {state.value: counted.get(state.value, 0) for state in State}
     return Figures(states, people, pieces, verdicts, waited, took)

@@ -25,14 +25,19 @@ _EPOCH_MS = 1420070400000
 
 
 class Snowflakes:
-    """Ids made now, in order, as Discord makes them."""
+    """Ids made now, in order, as Discord makes them; `ahead_s` is how far this Discord's clock runs ahead."""
 
     def __init__(self) -> None:
         self._number = 0
+        self.ahead_s = 0.0
 
     def make(self, age_s: float = 0.0) -> str:
         self._number += 1
-        return str((int((time.time() - age_s) * 1000) - _EPOCH_MS) << 22 | self._number)
+        return str((int((time.time() + self.ahead_s - age_s) * 1000) - _EPOCH_MS) << 22 | self._number)
+
+    def age_s(self, identity: str) -> float:
+        """How long ago an id was made."""
+        return time.time() + self.ahead_s - ((int(identity) >> 22) + _EPOCH_MS) / 1000
 
 
 @dataclass(frozen=True)
