@@ -6,6 +6,7 @@
       └─────fail, expire─┤ (attempts left)    └──settle──► done  └──put back──► failed (posts used up)
                          └──► failed
     queued, running ──cancel──► cancelled
+    done ──inherit──► rendered (the other of two takes failed)
 
 Every claim and every taking of a post raises the fence; a write that carries an older fence is refused by the
 queue, so a worker that was thought dead cannot overwrite its successor.
@@ -129,6 +130,11 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class Inherit:
+    """The other of two takes failed; whoever waits for that one gets this one."""
+
+
+@dataclass(frozen=True, slots=True)
 class TakePost:
     worker: str
     lease: timedelta
@@ -147,7 +153,9 @@ class PutBack:
     final: bool = False
 
 
-Event = Claim | Beat | Propose | Finish | Fail | Release | Expire | Cancel | Settle | TakePost | Posted | PutBack
+Event = (
+    Claim | Beat | Propose | Finish | Fail | Release | Expire | Cancel | Settle | Inherit | TakePost | Posted | PutBack
+)
 
 
 def step(job: Job, event: Event, now: datetime) -> Job:
@@ -195,6 +203,8 @@ def _compose_step(job: Job, event: Event, now: datetime) -> Job | None:  # noqa:
             return _again_or_failed(job, reason, again=True)
         case State.RUNNING, Release():
             return _idle(job, state=State.QUEUED, attempts=job.attempts - 1, stage="", fraction=0.0)
+        case ((State.QUEUED | State.RUNNING), Inherit()):
+            return replace(job, wants_post=True, background=False)
         case ((State.QUEUED | State.RUNNING), Cancel()):
             return _idle(job, state=State.CANCELLED, fence=job.fence + 1)
     return None
@@ -204,6 +214,8 @@ def _post_step(job: Job, event: Event, now: datetime) -> Job | None:  # noqa: PL
     match job.state, event:
         case State.RENDERED, Settle() if not job.wants_post:
             return replace(job, state=State.DONE)
+        case State.DONE, Inherit() if not job.wants_post:
+            return replace(job, state=State.RENDERED, wants_post=True, background=False)
         # Once more than may be tried: an interrupted post may be there after all, and is then only looked for.
         case State.RENDERED, TakePost(worker, lease) if job.wants_post and job.posts <= MAX_POSTS:
             return replace(

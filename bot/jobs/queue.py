@@ -23,6 +23,7 @@ from bot.jobs.job import (
     Fail,
     Finish,
     IllegalMove,
+    Inherit,
     Job,
     Posted,
     Propose,
@@ -243,7 +244,25 @@ class Queue:
             raise LeaseLost(str(error)) from error
         if not await self._store.jobs.swap(tx, job.id, job.state, job.fence, asdict(new)):
             raise LeaseLost("The job is in other hands now.")
+        if (job.state, new.state) == (State.RUNNING, State.FAILED) and new.wants_post:
+            await self._pass_on(tx, new)
         return new
+
+    async def _pass_on(self, tx: Transaction, failed: Job) -> None:
+        """Whoever waits for a take that failed gets the other one, unless that failed too or will for the same reason.
+
+        The place where the answer goes, and what was used of a quota, are the other one's from now on.
+        """
+        second_id = await self._store.pairs.second_of(tx, failed.id)
+        if second_id is None or failed.proposal is None:
+            return
+        second = _job(await self._store.jobs.lock(tx, second_id))
+        if second.state in {State.FAILED, State.CANCELLED}:
+            return
+        await self._swap(tx, second, Inherit())
+        await self._store.messages.pass_on(tx, failed.id, second.id, self._store.seal)
+        await self._store.servers.pass_on(tx, failed.id, second.id)
+        await self._store.pairs.close(tx, failed.id, self._clock())
 
 
 def _job(row: Any) -> Job:

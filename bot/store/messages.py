@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, and_, insert, or_, select, update
 
+from bot.store.crypto import Seal
 from bot.store.database import Database, Transaction
 from bot.store.tables import jobs, messages
 
@@ -73,6 +74,13 @@ class Messages:
         )
         async with self._database.read() as tx:
             return (await tx.execute(statement)).mappings().all()
+
+    async def pass_on(self, tx: Transaction, job_id: str, heir_id: str, seal: Seal) -> None:
+        """Let the answer be another job's; its token is sealed for that one."""
+        mine = messages.c.job_id == job_id
+        sealed = (await tx.execute(select(messages.c.sealed_token).where(mine))).scalar_one()
+        token = seal.close(heir_id, seal.open(job_id, sealed))
+        await tx.execute(update(messages).where(mine).values(job_id=heir_id, sealed_token=token))
 
     async def note(self, tx: Transaction, job_id: str, **values: Any) -> None:
         await tx.execute(update(messages).where(messages.c.job_id == job_id).values(**values))

@@ -29,6 +29,11 @@ class Pairs:
         async with self._database.read() as tx:
             return (await tx.execute(select(pairs).where(pairs.c.first_id == first_id))).mappings().first()
 
+    async def second_of(self, tx: Transaction, first_id: str) -> str | None:
+        """The job that is the other take of this one."""
+        found = await tx.execute(select(pairs.c.second_id).where(pairs.c.first_id == first_id))
+        return found.scalar_one_or_none()
+
     async def first_of(self, second_id: str) -> str | None:
         """The job whose other take this is."""
         async with self._database.read() as tx:
@@ -57,7 +62,11 @@ class Pairs:
     async def shown(self, first_id: str, now: datetime) -> None:
         """Nothing is owed to this pair any more."""
         async with self._database.write() as tx:
-            await tx.execute(update(pairs).where(pairs.c.first_id == first_id).values(shown_at=now))
+            await self.close(tx, first_id, now)
+
+    async def close(self, tx: Transaction, first_id: str, now: datetime) -> None:
+        """`shown`, in a transaction that does more."""
+        await tx.execute(update(pairs).where(pairs.c.first_id == first_id).values(shown_at=now))
 
     async def judge(self, listener_id: str, first_id: str, second_id: str, verdict: str, now: datetime) -> None:
         """Store one of VERDICTS; a listener's newest one for a pair counts."""

@@ -101,6 +101,10 @@ class Servers:
         row = {"job_id": job_id, "server_id": server_id, "listener_key": listener_key, "used_at": now}
         await tx.execute(insert(tx, uses).values(**row))
 
+    async def pass_on(self, tx: Transaction, job_id: str, heir_id: str) -> None:
+        """Let another job be the one that was counted."""
+        await tx.execute(update(uses).where(uses.c.job_id == job_id).values(job_id=heir_id))
+
     async def free_at(
         self, tx: Transaction, server_id: str, quota: int, now: datetime, listener_key: str | None = None
     ) -> datetime | None:

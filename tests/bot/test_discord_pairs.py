@@ -13,15 +13,17 @@ from sqlalchemy import select, update
 
 from bot.jobs.job import State
 from bot.settings import Settings
-from bot.store.tables import pairs, tracks
+from bot.store.database import Transaction
+from bot.store.jobs import Jobs
+from bot.store.tables import jobs, pairs, tracks
 from personalization.features import features
 from personalization.profile import Profile
 from personalization.propose import taste_of
 from tests.bot.discord_harness import Running, running_bot
-from tests.bot.test_discord import LISTENER
+from tests.bot.test_discord import LISTENER, until_stars
 from tests.bot.test_discord_buttons import told
 from tests.bot.test_discord_commands import _held
-from tests.fakes.discord import USER_ID, FakeDiscord, Fault, Message
+from tests.fakes.discord import USER_ID, Asked, FakeDiscord, Fault, Message
 
 OTHER = USER_ID + 7
 QUESTION = "Which one do you like better, A or B?"
@@ -186,6 +188,63 @@ async def test_a_second_take_that_fails_leaves_the_first_alone(bot: Running, fak
     await _shown(bot, first)
     assert message.content == ""
     assert len(message.attachments) == 2
+
+
+@pytest.mark.parametrize("made_before", [False, True])
+async def test_a_first_take_that_fails_leaves_the_second_as_a_single_piece(
+    bot: Running, fake: FakeDiscord, monkeypatch: pytest.MonkeyPatch, made_before: bool
+) -> None:
+    await told_rules(fake)
+    if made_before:  # another worker was quicker with the second one than this one with the last attempt of the first
+        monkeypatch.setattr(type(bot.app.store.jobs), "next_queued", _background_first)
+    asked = await fake.slash("compose", text="fakerefuseodd chill", seed=1, compare=True)
+    message = await _answer_with_a_piece(fake, asked)
+    (track,) = await bot.app.service.history(LISTENER)
+    assert track.brief["seed"] == 2
+    assert message.content == ""
+    assert len(message.attachments) == 2
+    assert [embed["title"] for embed in message.embeds] == [track.title]
+    buttons = json.dumps(message.components)
+    assert f"tune:remix:{track.id}" in buttons
+    assert "pair:" not in buttons
+    await fake.until(lambda: len(message.reactions) == 5)
+    await fake.react(message, "4️⃣")
+    await until_stars(bot, track.id, 4)
+    assert len(fake.tracks()) == 1
+    assert "your 1 pieces" in await told(fake, await fake.slash("compose", text="chill"))  # it counts
+
+
+async def _background_first(self: Jobs, tx: Transaction, now: object, only: object) -> object:
+    del self, now, only
+    statement = select(jobs).where(jobs.c.state == "queued").order_by(jobs.c.background.desc()).limit(1)
+    return (await tx.execute(statement)).mappings().first()
+
+
+async def _answer_with_a_piece(fake: FakeDiscord, asked: Asked) -> Message:
+    await fake.until(lambda: asked.message and asked.message.attachments)
+    assert asked.message is not None
+    return asked.message
+
+
+async def test_a_first_take_that_fails_after_its_token_ended_leaves_the_second_in_the_channel(
+    bot: Running, fake: FakeDiscord
+) -> None:
+    asked = await fake.slash("compose", text="fakerefuseodd fakeslower chill", seed=1, compare=True)
+    await fake.until(lambda: asked.acks)
+    asked.expired = True
+    await fake.until(fake.tracks)
+    (message,) = fake.tracks()
+    assert message is not asked.message
+    assert message.content == f"<@{USER_ID}>"
+    assert len(message.attachments) == 2
+
+
+async def test_two_takes_that_both_fail_are_told_of_once(bot: Running, fake: FakeDiscord) -> None:
+    asked = await fake.slash("compose", text="fakerefuse chill", seed=1, compare=True)
+    await fake.until(lambda: asked.message and "did not pass its checks" in asked.message.content)
+    first = (await bot.job_of(asked)).id
+    assert await bot.app.store.pairs.first_of(first) is not None  # the answer is the second one's
+    assert fake.tracks() == []
 
 
 async def test_cancelling_stops_both_and_a_pair_counts_once(bot: Running, fake: FakeDiscord) -> None:
