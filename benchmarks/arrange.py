@@ -49,6 +49,7 @@ from generator.corpus.shards import MANIFEST, Corpus, open_corpus
 from generator.edit.lead import tune_of
 from generator.errors import GeneratorError
 from generator.model import checkpoint
+from generator.model.desk import alone
 from generator.model.transformer import Composer
 from generator.notation.files import read_score
 from generator.perform import perform
@@ -142,10 +143,10 @@ def arranged(model: Composer, brief: Brief, count: int) -> list[Score]:
     style = style_of(brief)
     plan = make_plan(brief, style)
     seeds = take_seeds(brief.seed, count)
-    leads = compose(brief, plan, style, model, seeds)
+    leads = alone(model, compose(brief, plan, style, seeds))
     scores = []
     for lead, seed in zip(leads, seeds, strict=True):
-        drums = improvise(model, plan, brief, style, seed).bars
+        drums = alone(model, improvise(plan, brief, style, [seed]))[0].bars
         scores.append(perform(arrange(lead, plan, brief, style, "", seed, drums), plan, brief, style, seed))
     return scores
 
@@ -346,7 +347,7 @@ def _cost(model: Composer, *, quick: bool) -> _Part:
         brief = brief_of(style_name, "happy", LONG_S)
         style = style_of(brief)
         plan = make_plan(brief, style)
-        (lead,) = compose(brief, plan, style, model, take_seeds(brief.seed, 1))
+        (lead,) = alone(model, compose(brief, plan, style, take_seeds(brief.seed, 1)))
         spent = []
         for _ in range(1 if quick else 3):
             began = time.process_time()

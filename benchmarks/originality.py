@@ -25,6 +25,7 @@ from generator.compose import compose, take_seeds
 from generator.corpus.shards import open_corpus
 from generator.measure.originality import SUNG, Originality, load_index, melodies
 from generator.model import checkpoint
+from generator.model.desk import alone
 from generator.plan import make_plan
 from generator.seeds import stream
 from personalization.profile import Profile
@@ -103,7 +104,7 @@ def _compose(*, quick: bool) -> Iterator[_Checked]:
             brief = _brief(text, name, number)
             style = load_style(brief.style)
             plan = make_plan(brief, style)
-            for lead in compose(brief, plan, style, model, take_seeds(brief.seed, TAKES)):
+            for lead in alone(model, compose(brief, plan, style, take_seeds(brief.seed, TAKES))):
                 began = time.process_time()
                 found = gate.check(lead, plan)
                 yield _Checked(name, text, found, time.process_time() - began)

@@ -11,11 +11,11 @@ from generator.brief import Brief, Key
 from generator.corpus.piece import GRID, Bar, GridChord
 from generator.manners import draw_manner
 from generator.model import tokens
+from generator.model.desk import Writing
 from generator.model.rules import Rules
 from generator.model.sample import Boldness
-from generator.model.tasks import Contest, Liking, Request, vary, write
+from generator.model.tasks import Contest, Liking, Request, vary, writing
 from generator.model.tokens import Controls, Frame, class_of
-from generator.model.transformer import Composer
 from generator.motifs import plan_motifs
 from generator.plan import MATERIAL_BARS, Plan
 from generator.score import PPQ
@@ -64,16 +64,15 @@ def compose(
     brief: Brief,
     plan: Plan,
     style: Style,
-    model: Composer,
     seeds: Sequence[int],
     on_progress: Callable[[float], None] = lambda _share: None,
     judge: Judge | None = None,
-) -> list[Lead]:
+) -> Writing[list[Lead]]:
     """Write one Lead for each seed. `on_progress` is told the share done, 0 … 1."""
     boldness = boldness_of(brief.novelty)
     returns = _returns(plan)
     share = 0.25 if _chords_alone(style) else 0.0
-    chords = _compose_chords(brief, plan, style, model, seeds, boldness) if share else [{} for _ in seeds]
+    chords = (yield from _compose_chords(brief, plan, style, seeds, boldness)) if share else [{} for _ in seeds]
     on_progress(share)
     asked = _requests(brief, plan, style, chords, seeds)
     bars = MATERIAL_BARS * len(plan.materials)
@@ -83,28 +82,29 @@ def compose(
         on_progress(share + (end - share) * bar / bars)
 
     if judge is None:
-        written = write(model, asked, seeds, boldness, on_bar=on_bar)
+        written = yield from writing(asked, seeds, boldness, on_bar=on_bar)
     else:
-        written = _contested(model, asked, seeds, boldness, on_bar, _scored(judge, asked, seeds, plan, brief, style))
+        score = _scored(judge, asked, seeds, plan, brief, style)
+        written = yield from _contested(asked, seeds, boldness, on_bar, score)
     leads = [
         _lead(music, request.frame, plan, brief, style) for music, request in zip(written, asked, strict=True)
     ]  # fmt: skip
-    for done, name in enumerate(returns, start=1):
-        leads = _vary(leads, name, asked, model, seeds, boldness)
-        on_progress(end + (1 - end) * done / len(returns))
+    if returns:
+        leads = yield from _vary(leads, returns, asked, seeds, boldness)
+        on_progress(1.0)
     return leads
 
 
 def _contested(
-    model: Composer, asked: Sequence[Request], seeds: Sequence[int], boldness: Boldness, on_bar: Callable[[int], None],
-    score: Liking,
-) -> list[tuple[Bar, ...]]:  # fmt: skip
+    asked: Sequence[Request], seeds: Sequence[int], boldness: Boldness, on_bar: Callable[[int], None], score: Liking
+) -> Writing[list[tuple[Bar, ...]]]:  # fmt: skip
     """Every take in rival ways, of which the better one is left. The first way is the take's own."""
     rivals = [request for request in asked for _ in range(RIVALS)]
     own = [
         int(stream(seed, f"rival {way}").integers(0, 2**62)) if way else seed for seed in seeds for way in range(RIVALS)
     ]
-    written = write(model, rivals, own, boldness, search=Contest(score, MATERIAL_BARS, RIVALS), on_bar=on_bar)
+    contest = Contest(score, MATERIAL_BARS, RIVALS)
+    written = yield from writing(rivals, own, boldness, search=contest, on_bar=on_bar)
     scores = score(written)
     return [
         written[max(range(first, first + RIVALS), key=lambda place: (scores[place], -place))]
@@ -192,8 +192,8 @@ def _chords_alone(style: Style) -> bool:
 
 
 def _compose_chords(
-    brief: Brief, plan: Plan, style: Style, model: Composer, seeds: Sequence[int], boldness: Boldness
-) -> list[dict[int, tuple[GridChord, ...]]]:
+    brief: Brief, plan: Plan, style: Style, seeds: Sequence[int], boldness: Boldness
+) -> Writing[list[dict[int, tuple[GridChord, ...]]]]:
     """Chords first; slow harmony is stretched. Roots are relative to the tonic."""
     key = Key.parse(brief.key)
     if key.mode in style.harmony.progressions:
@@ -207,10 +207,8 @@ def _compose_chords(
     )  # fmt: skip
     controls = Controls(key.mode, brief.meter, ("chords",), style.harmony.kind, complexity=_complexity(brief, style))
     request = Request(controls, rules, Frame(0, 60))  # tonic 0: roots stay relative
-    return [
-        {bar: music[min(bar // hold, len(music) - 1)].chords for bar in range(bars)}
-        for music in write(model, request, seeds, boldness)
-    ]
+    written = yield from writing(request, seeds, boldness)
+    return [{bar: music[min(bar // hold, len(music) - 1)].chords for bar in range(bars)} for music in written]
 
 
 def _own_chords(style: Style, plan: Plan, mode: str, seed: int) -> dict[int, tuple[GridChord, ...]]:
@@ -230,21 +228,27 @@ def _returns(plan: Plan) -> list[str]:
 
 
 def _vary(
-    leads: Sequence[Lead], name: str, asked: Sequence[Request], model: Composer, seeds: Sequence[int],
-    boldness: Boldness,
-) -> list[Lead]:  # fmt: skip
-    """Add the variation `name` of its material to every take: some bars new, in their old rhythm, on the old chords."""
+    leads: Sequence[Lead], names: Sequence[str], asked: Sequence[Request], seeds: Sequence[int], boldness: Boldness
+) -> Writing[list[Lead]]:
+    """Add the variations `names` of its materials to every take, all written in one batch: some bars new, in their old
+    rhythm, on the old chords."""
+    tasks = [
+        _variation(lead, name, request, int(stream(seed, f"variation {name}").integers(0, 2**62)))
+        for lead, request, seed in zip(leads, asked, seeds, strict=True)
+        for name in names
+    ]
+    written = iter((yield from writing([request for request, _ in tasks], [seed for _, seed in tasks], boldness)))
+    return [Lead(lead.key, lead.materials | {name: next(written) for name in names}) for lead in leads]
+
+
+def _variation(lead: Lead, name: str, request: Request, seed: int) -> tuple[Request, int]:
+    """What is asked for the variation `name`, and its seed."""
     strength = VARIATION * (1 + 0.5 * (name.count("'") - 1))
-    own = [int(stream(seed, f"variation {name}").integers(0, 2**62)) for seed in seeds]
-    varied = []
-    for lead, request, seed in zip(leads, asked, own, strict=True):
-        bars = lead.materials[name[0]]
-        rules = replace(
-            request.rules, bars=len(bars), parts=("melody",), echo={}, copies={}, given_chords={}, energies={}, home=()
-        )
-        varied.append(vary(replace(request, rules=rules, bars=bars), strength, seed))
-    written = write(model, varied, own, boldness)
-    return [Lead(lead.key, lead.materials | {name: music}) for lead, music in zip(leads, written, strict=True)]
+    bars = lead.materials[name[0]]
+    rules = replace(
+        request.rules, bars=len(bars), parts=("melody",), echo={}, copies={}, given_chords={}, energies={}, home=()
+    )
+    return vary(replace(request, rules=rules, bars=bars), strength, seed), seed
 
 
 def colour(chord: GridChord, tonic: int, style: Style, complexity: float) -> GridChord:

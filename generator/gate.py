@@ -10,7 +10,7 @@ from generator.brief import Brief
 from generator.compose import Judge, Lead, bar_steps, compose
 from generator.errors import OriginalityError
 from generator.measure.originality import Originality, load_index
-from generator.model.transformer import Composer
+from generator.model.desk import Writing
 from generator.plan import Plan
 from generator.seeds import stream
 
@@ -32,11 +32,10 @@ def compose_original(
     brief: Brief,
     plan: Plan,
     style: Style,
-    model: Composer,
     seeds: Sequence[int],
     on_progress: Callable[[float], None] = lambda _share: None,
     judge: Judge | None = None,
-) -> list[Checked]:
+) -> Writing[list[Checked]]:
     """One checked Lead for each seed, in order; takes that stay too close to a training melody are left out.
 
     Raises OriginalityError when none is left.
@@ -47,7 +46,7 @@ def compose_original(
     for attempt in range(TRIES + 1):
         own = {take: again(seed, attempt) for take, seed in pending.items()}
         told = on_progress if attempt == 0 else _silent
-        leads = compose(brief, plan, style, model, list(own.values()), told, judge)
+        leads = yield from compose(brief, plan, style, list(own.values()), told, judge)
         for take, lead in zip(own, leads, strict=True):
             found = check(lead, plan)
             if found.passed:

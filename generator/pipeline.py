@@ -20,6 +20,7 @@ from generator.compose import Judge, Lead, take_seeds
 from generator.gate import Checked, compose_original
 from generator.measure.attributes import measure_attributes
 from generator.model import checkpoint
+from generator.model.desk import together
 from generator.model.transformer import Composer
 from generator.perform import perform
 from generator.plan import Plan, make_plan
@@ -85,14 +86,17 @@ def compose_takes(brief: Brief, style: Style, takes: int, clock: Clock, rank: Ra
     with clock.stage("compose"):
         model, _ = load_composer()
         plan = make_plan(brief, style)
-        leads = compose_original(
-            brief, plan, style, model, take_seeds(brief.seed, takes), lambda share: clock.within("compose", share),
-            _judge(rank, plan, brief, style) if rank else None,
-        )  # fmt: skip
-        drums = [improvise(model, plan, brief, style, checked.seed) for checked in leads]
+        seeds, judge = take_seeds(brief.seed, takes), _judge(rank, plan, brief, style) if rank else None
+        leads, drums = together(
+            model,
+            compose_original(brief, plan, style, seeds, lambda share: clock.within("compose", share), judge),
+            improvise(plan, brief, style, seeds),
+        )
+        drumming = dict(zip(seeds, drums, strict=True))
     with clock.stage("arrange"):
         written = []
-        for checked, beat in zip(leads, drums, strict=True):
+        for checked in leads:
+            beat = drumming[checked.seed]
             arranged = arrange(checked.lead, plan, brief, style, title, checked.seed, beat.bars)
             score = perform(arranged, plan, brief, style, checked.seed)
             written.append(_Take(checked, beat, score, measure_attributes(score, brief)))

@@ -21,11 +21,11 @@ from generator.brief import Brief, Key
 from generator.corpus.piece import GRID, Bar, Hit
 from generator.errors import GeneratorError
 from generator.model import tokens
+from generator.model.desk import Writing
 from generator.model.rules import Rules
 from generator.model.sample import Boldness
-from generator.model.tasks import Request, write
+from generator.model.tasks import Request, writing
 from generator.model.tokens import Controls, Frame, class_of
-from generator.model.transformer import Composer
 from generator.plan import Plan
 from generator.score import Section
 from generator.seeds import stream
@@ -59,38 +59,50 @@ class Improvised:
     remarks: tuple[str, ...] = ()
 
 
-def improvise(model: Composer, plan: Plan, brief: Brief, style: Style, seed: int) -> Improvised:
-    """Write drums for the sections that have a drummer. Nothing where the style plays patterns or has no drums."""
+def improvise(plan: Plan, brief: Brief, style: Style, seeds: Sequence[int]) -> Writing[list[Improvised]]:
+    """Write drums for the sections that have a drummer, for each seed of a take and all in one batch. Nothing where the
+    style plays patterns or has no drums."""
     player = next((part for part in style.parts.values() if part.role == "drums"), None)
     if style.drumming.source != "composer" or player is None:
-        return Improvised()
-    grooves = piece_grooves(style, str(plan.meter), brief.novelty, stream(seed, "grooves to drum on"))
-    chosen = stream(seed, "levels to compose")
-    levels = {
-        level: sections
-        for level, sections in sorted(_levels(plan, style, player).items())
-        if chosen.random() < COMPOSED
-    }
-    tasks = [_task(plan, brief, style, grooves, sections[0], level, seed) for level, sections in levels.items()]
+        return [Improvised() for _ in seeds]
+    asked = [_asked(plan, brief, style, player, seed) for seed in seeds]
+    tasks = [task for one in asked for task in one]
     boldness = Boldness(temperature=0.75 + 0.25 * brief.novelty, min_p=0.08)
     try:
-        written = _written(model, tasks, str(plan.meter), boldness)
+        written = iter((yield from _written(tasks, str(plan.meter), boldness)))
     except GeneratorError as error:
-        written = [((), f"an error ({error})") for _ in tasks]
+        written = iter([((), f"an error ({error})") for _ in tasks])
+    return [_played(one, [next(written) for _ in one], style) for one in asked]
+
+
+def _asked(plan: Plan, brief: Brief, style: Style, player: PartStyle, seed: int) -> list[_Task]:
+    """The tasks of one take: a share of its levels of energy."""
+    grooves = piece_grooves(style, str(plan.meter), brief.novelty, stream(seed, "grooves to drum on"))
+    chosen = stream(seed, "levels to compose")
+    levels = sorted(_levels(plan, style, player).items())
+    return [
+        _task(plan, brief, style, grooves, sections, level, seed)
+        for level, sections in levels
+        if chosen.random() < COMPOSED
+    ]
+
+
+def _played(tasks: Sequence[_Task], written: Sequence[tuple[tuple[Bar, ...], str]], style: Style) -> Improvised:
     bars: dict[str, tuple[tuple[Hit, ...], ...]] = {}
     remarks = []
-    for sections, (good, fault) in zip(levels.values(), written, strict=True):
-        bars |= {section.name: tuple(bar.drums for bar in good) for section in sections if good}
+    for task, (good, fault) in zip(tasks, written, strict=True):
+        bars |= {name: tuple(bar.drums for bar in good) for name in task.sections if good}
         if fault:
-            names = ", ".join(dict.fromkeys(section.name for section in sections))
+            names = ", ".join(dict.fromkeys(task.sections))
             remarks.append(f"The composer's drums for {names} had {fault}; the patterns of {style.label} play there.")
     return Improvised(bars, tuple(remarks))
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What is asked for one level of energy, and the seeds to try it with."""
+    """What is asked for one level of energy, for which sections, and the seeds to try it with."""
 
+    sections: tuple[str, ...]
     request: Request
     seeds: tuple[int, ...]
 
@@ -100,12 +112,18 @@ class _Task:
 
 
 def _task(
-    plan: Plan, brief: Brief, style: Style, grooves: Sequence[Groove], section: Section, level: int, seed: int
+    plan: Plan,
+    brief: Brief,
+    style: Style,
+    grooves: Sequence[Groove],
+    sections: Sequence[Section],
+    level: int,
+    seed: int,
 ) -> _Task:
-    """Four bars after a groove of the style that suits the section."""
+    """Four bars after a groove of the style that suits the first of the sections."""
     rng = stream(seed, f"drums {level}")
     swung = style.playing.swing_unit == 8 and style.playing.swing > 0.3
-    groove = choose_groove(grooves, likings(grooves, 1.0, rng), section, rng)
+    groove = choose_groove(grooves, likings(grooves, 1.0, rng), sections[0], rng)
     theme = _theme(groove, str(plan.meter), rng, swung=swung)
     seeds = tuple(int(number) for number in rng.integers(0, 2**62, TRIES))
     controls = Controls(
@@ -118,12 +136,11 @@ def _task(
         written=tuple(range(GIVEN, count)), energies=dict.fromkeys(range(count), level),
         accents={bar: _accents(theme[bar % GIVEN]) for bar in range(GIVEN, count)},
     )  # fmt: skip
-    return _Task(Request(controls, rules, Frame(0, 60), (*theme, *[Bar()] * BARS)), seeds)
+    request = Request(controls, rules, Frame(0, 60), (*theme, *[Bar()] * BARS))
+    return _Task(tuple(section.name for section in sections), request, seeds)
 
 
-def _written(
-    model: Composer, tasks: Sequence[_Task], meter: str, boldness: Boldness
-) -> list[tuple[tuple[Bar, ...], str]]:
+def _written(tasks: Sequence[_Task], meter: str, boldness: Boldness) -> Writing[list[tuple[tuple[Bar, ...], str]]]:
     """For each task its first good bars and no fault, or no bars and what the first try lacked.
 
     All levels are written together, and what was not good once more: reading for several costs little more.
@@ -131,9 +148,12 @@ def _written(
     found: list[tuple[tuple[Bar, ...], str]] = [((), "")] * len(tasks)
     open_tasks = list(range(len(tasks)))
     for attempt in range(TRIES):
+        if not open_tasks:
+            break
         asked = [tasks[index].request for index in open_tasks]
         seeds = [tasks[index].seeds[attempt] for index in open_tasks]
-        for index, music in zip(tuple(open_tasks), write(model, asked, seeds, boldness), strict=True):
+        written = yield from writing(asked, seeds, boldness)
+        for index, music in zip(tuple(open_tasks), written, strict=True):
             bars = music[GIVEN:]
             fault = fault_of(bars, tasks[index].theme, meter)
             if not fault:
@@ -141,8 +161,6 @@ def _written(
                 open_tasks.remove(index)
             elif attempt == 0:
                 found[index] = (), fault
-        if not open_tasks:
-            break
     return found
 
 

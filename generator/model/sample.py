@@ -1,6 +1,7 @@
 """Sample from the model: K takes in one batch, each with its own random stream, under the grammar.
 
-Where the grammar leaves no choice the model is not asked: it reads such tokens together with the one before them.
+Where the grammar leaves no choice the model is not asked: it reads such tokens together with the one before them. Who
+reads is not known here: `desk` lets the model read for all passages that are being written.
 
 Guidance (classifier-free, Ho & Salimans 2022) runs the same music a second time with no controls asked and moves
 the logits away from it. A search prunes takes every few bars by a score the caller gives (BebopNet's idea, ISMIR
@@ -13,13 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from generator.model import grammar, steering, tokens
-from generator.model.decode import Decoder
 from generator.model.grammar import State
 from generator.model.rules import Rules
-from generator.model.transformer import Composer
 from generator.seeds import stream
 
 
@@ -84,54 +82,103 @@ class _Take:
     gauge: steering.Gauge = field(default_factory=steering.Gauge)
 
 
-@torch.inference_mode()
-def sample(
-    model: Composer,
-    lines: Sequence[Line],
-    boldness: Boldness = Boldness(),
-    *,
-    search: Search | None = None,
-    on_bar: Callable[[int], None] = lambda _bar: None,
-) -> list[list[int]]:
-    """Write one sequence for each line, all in one batch.
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Sequences to write in one batch.
 
-    Args:
+    Attributes:
         search: rivals may differ in their seeds alone.
         on_bar: called with the number of bars that every line has finished, to show progress.
-
-    Returns:
-        Token ids from BOS to EOS for each line, in their order; with a search, the survivors' in its place.
-
-    Raises:
-        ValueError: the bars do not fit the model's context.
     """
-    takes = [
-        _Take(line.prompt.ids(), grammar.start(), line.rules, stream(line.seed, "sample"), line.aim) for line in lines
-    ]
-    reader = _Reader(model, [line.prompt for line in lines], boldness.guidance)
-    logits = reader.begin()
-    finished = pruned = 0
 
-    def waits(take: _Take) -> bool:
+    lines: Sequence[Line]
+    boldness: Boldness = Boldness()
+    search: Search | None = None
+    on_bar: Callable[[int], None] = lambda _bar: None
+
+
+class Sampler:
+    """A passage on its way from BOS to EOS: `unread` is what the model is to read next of every row.
+
+    With guidance the rows stand twice: with their controls, and without.
+    """
+
+    def __init__(self, passage: Passage, context: int) -> None:
+        """Raises ValueError where the bars cannot fit a context of so many tokens."""
+        self._passage = passage
+        self._context = context
+        self._takes = [
+            _Take(line.prompt.ids(), grammar.start(), line.rules, stream(line.seed, "sample"), line.aim)
+            for line in passage.lines
+        ]
+        for line in passage.lines:
+            rules = line.rules
+            if len(line.prompt.ids()) + len(rules.order) * (2 + len(rules.parts)) > context:
+                raise ValueError(f"{rules.bars} bars do not fit its memory of {context} tokens")
+        self.unread: list[list[int]] = [list(take.row) for take in self._takes]
+        if self._guided:
+            self.unread += [line.prompt.free_ids() for line in passage.lines]
+        self._logits: np.ndarray | None = None
+        self._finished = self._pruned = 0
+
+    @property
+    def rows(self) -> list[list[int]]:
+        """Token ids from BOS to EOS for each line, in their order; with a search, the survivors' in its place."""
+        return [take.row for take in self._takes]
+
+    @property
+    def done(self) -> bool:
+        return all(take.state.expects == "done" for take in self._takes)
+
+    @property
+    def _guided(self) -> bool:
+        return self._passage.boldness.guidance != 1.0
+
+    def write(self, logits: np.ndarray) -> list[int] | None:
+        """Write on from `logits` [rows of `unread`, vocabulary] of what was unread.
+
+        Returns:
+            From which row's past each row goes on, where takes were pruned.
+
+        Raises:
+            ValueError: a row gets longer than the context.
+        """
+        self._hear(logits)
+        kept = self._prune()
+        fresh = [
+            _write(take, row, self._passage.boldness, self._waits)
+            for take, row in zip(self._takes, self._logits, strict=True)  # type: ignore[arg-type]
+        ]
+        if max(len(take.row) for take in self._takes) > self._context:
+            raise ValueError(f"the music does not fit its memory of {self._context} tokens")
+        self.unread = [*fresh, *fresh] if self._guided else fresh
+        slowest = min(take.state.done for take in self._takes)
+        if slowest > self._finished:
+            self._finished = slowest
+            self._passage.on_bar(slowest)
+        return kept
+
+    def _hear(self, logits: np.ndarray) -> None:
+        """Keep what those who waited have heard before."""
+        moved = np.array([bool(row) for row in self.unread[: len(self._takes)]])[:, None]
+        if self._guided:
+            asked, free = np.split(logits, 2)
+            logits = free + self._passage.boldness.guidance * (asked - free)
+        self._logits = logits if self._logits is None else np.where(moved, logits, self._logits)
+
+    def _waits(self, take: _Take) -> bool:
         """A take that has just passed a pruning point waits there for the others."""
-        done = take.state.done
-        at_point = search is not None and done > pruned and done % search.every_bars == 0
+        search, done = self._passage.search, take.state.done
+        at_point = search is not None and done > self._pruned and done % search.every_bars == 0
         return at_point and take.state.expects == "left"
 
-    while True:
-        if search is not None and all(waits(take) for take in takes):
-            kept = _prune(takes, search, [line.seed for line in lines])
-            reader.keep(kept)
-            logits, pruned = logits[kept], takes[0].state.done
-        fresh = [_write(take, row, boldness, waits) for take, row in zip(takes, logits, strict=True)]
-        slowest = min(take.state.done for take in takes)
-        if slowest > finished:
-            finished = slowest
-            on_bar(finished)
-        if all(take.state.expects == "done" for take in takes):
-            return [take.row for take in takes]
-        moved = np.array([bool(row) for row in fresh])[:, None]
-        logits = np.where(moved, reader.read(fresh), logits)
+    def _prune(self) -> list[int] | None:
+        search = self._passage.search
+        if search is None or not all(self._waits(take) for take in self._takes):
+            return None
+        kept = _prune(self._takes, search, [line.seed for line in self._passage.lines])
+        self._logits, self._pruned = self._logits[kept], self._takes[0].state.done  # type: ignore[index]
+        return kept + [len(kept) + place for place in kept] if self._guided else kept
 
 
 def _prune(takes: list[_Take], search: Search, seeds: Sequence[int]) -> list[int]:
@@ -149,35 +196,6 @@ def _prune(takes: list[_Take], search: Search, seeds: Sequence[int]) -> list[int
         take.row, take.state, take.rules, take.gauge = row, state, rules, gauge
         take.rng = stream(seed, f"sample from bar {state.done}")
     return kept
-
-
-class _Reader:
-    """The model with what it has read of all takes; with guidance, also of the same music without its controls."""
-
-    def __init__(self, model: Composer, prompts: Sequence[Prompt], guidance: float) -> None:
-        self._guidance = guidance
-        self._prompts = [[prompt.ids() for prompt in prompts]]
-        if guidance != 1.0:
-            self._prompts.append([prompt.free_ids() for prompt in prompts])
-        self._decoders = [Decoder(model, len(prompts)) for _ in self._prompts]
-
-    def begin(self) -> np.ndarray:
-        return self._guided([decoder.read(ids) for decoder, ids in zip(self._decoders, self._prompts, strict=True)])
-
-    def read(self, fresh: Sequence[Sequence[int]]) -> np.ndarray:
-        """Logits [batch, vocabulary] after what each take has just written; who waits has written nothing."""
-        return self._guided([decoder.read(fresh) for decoder in self._decoders])
-
-    def _guided(self, logits: Sequence[np.ndarray]) -> np.ndarray:
-        if len(logits) == 1:
-            return logits[0]
-        asked, free = logits
-        return np.asarray(free + self._guidance * (asked - free))
-
-    def keep(self, places: Sequence[int]) -> None:
-        """Continue each place from another take's past."""
-        for decoder in self._decoders:
-            decoder.keep(places)
 
 
 def _write(take: _Take, logits: np.ndarray, boldness: Boldness, waits: Callable[[_Take], bool]) -> list[int]:

@@ -18,9 +18,10 @@ from dataclasses import dataclass, replace
 from generator.corpus.piece import PARTS, Bar
 from generator.errors import GeneratorError
 from generator.model import tokens
+from generator.model.desk import Writing, alone
 from generator.model.grammar import capacity
 from generator.model.rules import Rules
-from generator.model.sample import Boldness, Line, Prompt, Search, sample
+from generator.model.sample import Boldness, Line, Passage, Prompt, Search
 from generator.model.steering import Manner, aim_of
 from generator.model.tokens import Controls, Frame
 from generator.model.transformer import Composer
@@ -61,15 +62,14 @@ class Contest:
     rivals: int = 0
 
 
-def write(
-    model: Composer,
+def writing(
     request: Request | Sequence[Request],
     seeds: Sequence[int],
     boldness: Boldness = PLAIN,
     *,
     search: Contest | None = None,
     on_bar: Callable[[int], None] = lambda _bar: None,
-) -> list[tuple[Bar, ...]]:
+) -> Writing[list[tuple[Bar, ...]]]:
     """The whole music for each seed: what was given, unchanged, and what was written.
 
     Args:
@@ -80,14 +80,27 @@ def write(
         GeneratorError: a control out of range, more syllables than a bar holds, more bars than the model can hold.
     """
     asked = [request] * len(seeds) if isinstance(request, Request) else list(request)
-    lines = [_line(one, seed, model.config.context) for one, seed in zip(asked, seeds, strict=True)]
+    if not asked:
+        return []
+    lines = [_line(one, seed) for one, seed in zip(asked, seeds, strict=True)]
     frames = [one.frame for one in asked]
-    hook = None if search is None else _search(search, frames)
     try:
-        rows = sample(model, lines, boldness, search=hook, on_bar=on_bar)
+        rows = yield Passage(lines, boldness, None if search is None else _search(search, frames), on_bar)
     except ValueError as error:
         raise GeneratorError(f"The composer cannot write this: {error}.") from error
     return [_merge(one, tokens.decode(row, one.frame)) for one, row in zip(asked, rows, strict=True)]
+
+
+def write(
+    model: Composer,
+    request: Request | Sequence[Request],
+    seeds: Sequence[int],
+    boldness: Boldness = PLAIN,
+    *,
+    search: Contest | None = None,
+) -> list[tuple[Bar, ...]]:
+    """`writing` alone at the desk."""
+    return alone(model, writing(request, seeds, boldness, search=search))
 
 
 def _search(contest: Contest, frames: Sequence[Frame]) -> Search:
@@ -97,14 +110,11 @@ def _search(contest: Contest, frames: Sequence[Frame]) -> Search:
     return Search(score, contest.every_bars, contest.rivals)
 
 
-def _line(request: Request, seed: int, context: int) -> Line:
+def _line(request: Request, seed: int) -> Line:
     _check(request)
-    rules = request.rules
     prompt = Prompt(request.controls, tuple(_given(request)))
-    if len(prompt.ids()) + len(rules.order) * (2 + len(rules.parts)) > context:
-        raise GeneratorError(f"{rules.bars} bars do not fit the composer's memory of {context} tokens.")
     aim = aim_of(request.controls)
-    return Line(prompt, rules, seed, aim if request.manner is None else replace(aim, manner=request.manner))
+    return Line(prompt, request.rules, seed, aim if request.manner is None else replace(aim, manner=request.manner))
 
 
 def _check(request: Request) -> None:

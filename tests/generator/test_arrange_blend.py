@@ -14,6 +14,7 @@ from generator.arrange.style import DRUMS, load_style
 from generator.brief import writable_styles
 from generator.corpus.piece import Bar, Hit
 from generator.model import tokens
+from generator.model.desk import alone
 from generator.model.transformer import Composer, Config
 from generator.perform import perform
 from generator.plan import make_plan
@@ -80,11 +81,11 @@ def test_what_an_untrained_composer_drums_is_not_played_and_that_is_said(model):
     asked = brief("rock", length_s=40.0, tempo_bpm=126.0)
     style = load_style("rock")
     plan = make_plan(asked, style)
-    drummed = improvise(model, plan, asked, style, 1)
+    (drummed,) = alone(model, improvise(plan, asked, style, [1]))
     assert not drummed.bars
     assert drummed.remarks
     assert all("patterns of Rock" in remark for remark in drummed.remarks)
-    assert improvise(model, plan, brief("lofi"), load_style("lofi"), 1).remarks == ()
+    assert alone(model, improvise(plan, brief("lofi"), load_style("lofi"), [1]))[0].remarks == ()
 
 
 def groove(*, backbeat: bool = True) -> Bar:

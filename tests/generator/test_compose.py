@@ -16,6 +16,7 @@ from generator.errors import OriginalityError
 from generator.gate import compose_original
 from generator.measure.originality import Bounds, Index, Melody
 from generator.model import tokens
+from generator.model.desk import alone
 from generator.model.transformer import Composer, Config
 from generator.plan import Plan, make_plan
 from tests.generator.scores import brief
@@ -36,7 +37,7 @@ def plan() -> Plan:
 
 
 def test_a_returning_section_reuses_its_motifs(model, plan):
-    (lead,) = compose(ASKED, plan, STYLE, model, [1])
+    (lead,) = alone(model, compose(ASKED, plan, STYLE, [1]))
     returns = [name for name in lead.materials if "'" in name]
     assert returns == list(dict.fromkeys(s.name for s in plan.sections if "'" in s.name))
     for name in returns:
@@ -51,7 +52,7 @@ def test_a_returning_section_reuses_its_motifs(model, plan):
 
 
 def test_the_band_plays_the_variation(model, plan):
-    (lead,) = compose(ASKED, plan, STYLE, model, [2])
+    (lead,) = alone(model, compose(ASKED, plan, STYLE, [2]))
     section = next(s for s in plan.sections if "'" in s.name)
     lowered = tuple(
         replace(bar, melody=tuple(replace(note, pitch=note.pitch - 12) for note in bar.melody))
@@ -73,8 +74,8 @@ def test_the_band_plays_the_variation(model, plan):
 def test_more_takes_do_not_change_the_first(model, plan, monkeypatch):
     index = _index(Melody("noise", _noise(), 48), Bounds(longest_run=8, similarity=0.8))
     monkeypatch.setattr(gate, "load_index", lambda: index)
-    alone = compose_original(ASKED, plan, STYLE, model, take_seeds(9, 1))
-    assert compose_original(ASKED, plan, STYLE, model, take_seeds(9, 3))[0].lead == alone[0].lead
+    (only,) = alone(model, compose_original(ASKED, plan, STYLE, take_seeds(9, 1)))
+    assert alone(model, compose_original(ASKED, plan, STYLE, take_seeds(9, 3)))[0].lead == only.lead
 
 
 def _noise() -> list[Bar]:
@@ -87,12 +88,12 @@ def _index(melody: Melody, bounds: Bounds) -> Index:
 
 def test_a_copy_is_written_again(model, plan, monkeypatch):
     (seed,) = take_seeds(9, 1)
-    (copied,) = compose(ASKED, plan, STYLE, model, [seed])
+    (copied,) = alone(model, compose(ASKED, plan, STYLE, [seed]))
     bars = [bar for name in plan.materials for bar in copied.materials[name]]
     index = _index(Melody("an old song", bars, bar_steps(plan)), Bounds(longest_run=8, similarity=0.8))
     monkeypatch.setattr(gate, "load_index", lambda: index)
     assert not gate.check(copied, plan).passed
-    (checked,) = compose_original(ASKED, plan, STYLE, model, [seed])
+    (checked,) = alone(model, compose_original(ASKED, plan, STYLE, [seed]))
     assert checked.rewritten >= 1
     assert checked.originality.passed
     assert checked.lead != copied
@@ -100,13 +101,13 @@ def test_a_copy_is_written_again(model, plan, monkeypatch):
 
 
 def test_a_piece_that_cannot_be_original_is_refused_with_the_song_it_copies(model, plan, monkeypatch):
-    (copied,) = compose(ASKED, plan, STYLE, model, take_seeds(9, 1))
+    (copied,) = alone(model, compose(ASKED, plan, STYLE, take_seeds(9, 1)))
     bars = [bar for name in plan.materials for bar in copied.materials[name]]
     index = _index(Melody("an old song", bars, bar_steps(plan)), Bounds(longest_run=-1, similarity=-1.0))
     monkeypatch.setattr(gate, "load_index", lambda: index)
     told: list[float] = []
     with pytest.raises(OriginalityError, match="an old song"):
-        compose_original(ASKED, plan, STYLE, model, take_seeds(9, 2), told.append)
+        alone(model, compose_original(ASKED, plan, STYLE, take_seeds(9, 2), told.append))
     assert told == sorted(told), "progress does not run back"
 
 
@@ -126,9 +127,9 @@ def test_a_judge_gets_more_of_what_it_likes(model, plan):
 
     names = {section.name for section in plan.sections if "'" in section.name}
     seeds = [4, 5, 6]
-    liked = compose(ASKED, plan, STYLE, model, seeds, judge=judge)
-    plain = compose(ASKED, plan, STYLE, model, seeds)
+    liked = alone(model, compose(ASKED, plan, STYLE, seeds, judge=judge))
+    plain = alone(model, compose(ASKED, plan, STYLE, seeds))
     assert sum(map(height, liked)) > sum(map(height, plain))
     assert len({str(lead) for lead in liked}) == 3
     assert all(each == [4, 4, 5, 5, 6, 6] for each in asked)
-    assert compose(ASKED, plan, STYLE, model, seeds[:1], judge=judge)[0] == liked[0], "a take is its own"
+    assert alone(model, compose(ASKED, plan, STYLE, seeds[:1], judge=judge))[0] == liked[0], "a take is its own"

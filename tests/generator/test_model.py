@@ -17,14 +17,22 @@ from generator.corpus.licences import ALLOWED
 from generator.corpus.piece import PARTS, GridChord, Piece
 from generator.errors import IncompatibleWeights, MissingWeights
 from generator.model import checkpoint, tokens
-from generator.model.decode import Decoder
+from generator.model.decode import Decoder, Past
+from generator.model.desk import alone, together
 from generator.model.rules import Rules
-from generator.model.sample import Boldness, Line, Prompt, Search, sample
+from generator.model.sample import Boldness, Line, Passage, Prompt, Search
 from generator.model.transformer import Composer, Config
 from generator.score import Meter
 from tests.generator.scores import pieces
 
 SMALL = Config(vocabulary=len(tokens.VOCABULARY), width=32, layers=2, heads=2, hidden=64, dropout=0.0)
+
+
+def sample(model, lines, boldness=Boldness(), *, search=None):  # noqa: B008 - frozen
+    def one():
+        return (yield Passage(lines, boldness, search))
+
+    return alone(model, one())
 
 
 def lines(prompt: Prompt, rules: Rules, seeds: Iterable[int]) -> list[Line]:
@@ -193,36 +201,73 @@ def test_rivals_compete_among_themselves_alone(model):
 
 
 def test_reading_bit_by_bit_changes_nothing(model):
-    """Rows read other numbers of tokens at a time, wait, and go on from another row's past."""
-    ids = torch.randint(0, len(tokens.VOCABULARY), (2, 24), generator=torch.Generator().manual_seed(1))
-    first, second = ids.tolist()
+    """Rows read other numbers of tokens at a time, wait, and go on from another row's past, beside another group."""
+    ids = torch.randint(0, len(tokens.VOCABULARY), (3, 24), generator=torch.Generator().manual_seed(1))
+    first, second, third = ids.tolist()
     with torch.inference_mode():
         whole = model(ids).numpy()
-        decoder = Decoder(model, 2)
-        np.testing.assert_allclose(decoder.read([first[:10], second[:10]]), whole[:, 9], atol=2e-5)
-        np.testing.assert_allclose(decoder.read([first[10:11], second[10:11]]), whole[:, 10], atol=2e-5)
-        np.testing.assert_allclose(decoder.read([first[11:15], second[11:12]])[0], whole[0, 14], atol=2e-5)
-        np.testing.assert_allclose(decoder.read([[], second[12:18]])[1], whole[1, 17], atol=2e-5)
-        decoder.keep([1, 0])
-        swapped = decoder.read([second[18:19], first[15:20]])
-        np.testing.assert_allclose(swapped, [whole[1, 18], whole[0, 19]], atol=2e-5)
-        assert decoder.lengths == [19, 20]
+        decoder, past, other = Decoder(model), Past(model, 2), Past(model, 1)
+
+        def read(*fresh):
+            (logits,) = decoder.read([(past, fresh)])
+            return logits
+
+        np.testing.assert_allclose(read(first[:10], second[:10]), whole[:2, 9], atol=2e-5)
+        np.testing.assert_allclose(read(first[10:11], second[10:11]), whole[:2, 10], atol=2e-5)
+        np.testing.assert_allclose(read(first[11:15], second[11:12])[0], whole[0, 14], atol=2e-5)
+        here, there = decoder.read([(past, [[], second[12:18]]), (other, [third[:7]])])
+        np.testing.assert_allclose(here[1], whole[1, 17], atol=2e-5)
+        np.testing.assert_allclose(there[0], whole[2, 6], atol=2e-5)
+        past.keep([1, 0])
+        there, here = decoder.read([(other, [third[7:9]]), (past, [second[18:19], first[15:20]])])
+        np.testing.assert_allclose(here, [whole[1, 18], whole[0, 19]], atol=2e-5)
+        np.testing.assert_allclose(there[0], whole[2, 8], atol=2e-5)
+        assert past.lengths == [19, 20]
+        assert other.lengths == [9]
 
 
 def test_the_last_place_of_the_context_can_be_read(model):
     ids = torch.randint(0, len(tokens.VOCABULARY), (1, SMALL.context), generator=torch.Generator().manual_seed(2))
     (row,) = ids.tolist()
     with torch.inference_mode():
-        decoder = Decoder(model, 2)
-        decoder.read([row[:-1], row[:-4]])
-        read = decoder.read([row[-1:], row[-4:]])
+        decoder, past = Decoder(model), Past(model, 2)
+        decoder.read([(past, [row[:-1], row[:-4]])])
+        (read,) = decoder.read([(past, [row[-1:], row[-4:]])])
         np.testing.assert_allclose(read, np.repeat(model(ids)[:, -1].numpy(), 2, axis=0), atol=2e-5)
         with pytest.raises(ValueError, match="does not fit"):
-            decoder.read([row[:1], []])
+            decoder.read([(past, [row[:1], []])])
+
+
+def test_writings_at_one_desk_do_not_know_of_each_other(model):
+    """One asks for two passages after another, one is refused and makes do, one only reads along."""
+    short, long = Rules(2, 48), Rules(6, 48)
+    prompt = Prompt(tokens.Controls("minor", "4/4", ("chords", "melody")))
+
+    def twice():
+        first = yield Passage(lines(prompt, short, [1, 2]))
+        second = yield Passage(lines(prompt, short, [len(first)]))
+        return first + second
+
+    def refused():
+        try:
+            yield Passage(lines(prompt, Rules(400, 48), [1]))
+        except ValueError:
+            return (yield Passage(lines(prompt, short, [4])))
+
+    def once():
+        return (yield Passage(lines(prompt, long, [5])))
+
+    def nothing():
+        return "nothing"
+        yield
+
+    made = together(model, twice(), refused(), nothing(), once())
+    assert made == [alone(model, twice()), alone(model, refused()), "nothing", alone(model, once())]
+    assert [len(rows) for rows in (made[0], made[1], made[3])] == [3, 1, 1]
 
 
 def test_a_piece_too_long_for_the_model_says_so(model):
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="do not fit"):
         sample(model, lines(Prompt(tokens.Controls("major", "4/4")), Rules(400, 48), [1]))
 
 
