@@ -175,8 +175,11 @@ def test_a_disk_that_fills_leaves_no_smaller_copy(long_mp3):
     assert sorted(long_mp3.parent.iterdir()) == before
 
 
-def test_a_disk_that_fills_under_a_stem_leaves_nothing(tmp_path):
-    with full_disk(200_000), pytest.raises(EncodeError, match=r"bass\.flac"):
+@pytest.mark.parametrize("missing", [300_000, 10])
+def test_a_disk_that_fills_under_a_stem_leaves_nothing(tmp_path, missing):
+    encode_flac(music(40), tmp_path / "whole.flac")
+    room = (tmp_path / "whole.flac").stat().st_size - missing
+    with full_disk(room), pytest.raises(EncodeError, match=r"bass\.flac"):
         encode_flac(music(40), tmp_path / "stems" / "bass.flac")
     assert list((tmp_path / "stems").iterdir()) == []
 
