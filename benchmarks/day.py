@@ -25,7 +25,7 @@ QUOTA = 8  # pieces of one listener in 24 hours; nobody but the greedy one reach
 REFIT_HOURS = 6
 _LATE = frozenset({3, 9})  # pieces of an hour that come after their token's end
 _LATE_S, _USUAL_S = 20 * 60.0, 2 * 60.0
-_FIRST, _GREEDY = 630_000_000_000_000_000, 639_000_000_000_000_000
+_FIRST, _GREEDY, _LATE_ONE = 630_000_000_000_000_000, 639_000_000_000_000_000, 638_000_000_000_000_000
 _POLL_S = 0.02
 
 
@@ -89,10 +89,10 @@ async def _accepted(discord: Loopback, user: int) -> bool:
 async def _sleep(discord: Loopback, bot: Served) -> None:
     """Time passes while a piece is composed."""
     before = {message.id for message in discord.tracks()}
-    asked = await discord.slash("compose", text="chill fakeslower", user=_FIRST)
+    asked = await discord.slash("compose", text="chill fakeslower", user=_LATE_ONE)
     await discord.until(lambda: asked.message and "▰" in asked.message.content)
     await _pass_time(discord, bot, _LATE_S)
-    await _piece(discord, asked, before, _FIRST)
+    await _piece(discord, asked, before, _LATE_ONE)
 
 
 async def _hour(discord: Loopback, bot: Served, hour: int) -> None:

@@ -90,7 +90,7 @@ if __name__ == "__main__":
     discord.http.Route.BASE = sys.argv[1]
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(sys.argv[2])
     if len(sys.argv) > 3:  # how often the courier looks, for a day that passes in minutes
-        Pace.__init__.__defaults__ = (float(sys.argv[3]), Pace().edit_s, Pace().rest_s)  # type: ignore[misc]
+        Pace.__init__.__defaults__ = (float(sys.argv[3]), *Pace.__init__.__defaults__[1:])  # type: ignore[misc]
     bot.discord_front.brake.FREE_AN_HOUR = 10_000  # this Discord takes no token away from who starts too often
     bot.clock.read, bot.clock.LOOK_S = _ahead, _LOOK_S
     bot.cli.serve.run = watched  # type: ignore[assignment]

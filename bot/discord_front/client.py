@@ -84,7 +84,9 @@ class Front(discord.AutoShardedClient):
         self.actions = Actions(self)
         self.facts = store.facts
         self.radios = Radios(self, radio_pace)
-        self._reactions = Reactions(self, service, store.messages)
+        self._reactions = Reactions(
+            self, service, store.messages, store.facts, rest_s=(pace or Pace()).compare_s
+        )  # fmt: skip
         self._courier_task: asyncio.Task[None] | None = None
 
     async def setup_hook(self) -> None:
@@ -103,6 +105,7 @@ class Front(discord.AutoShardedClient):
             self._courier_task.cancel()
             await asyncio.gather(self._courier_task, return_exceptions=True)
             self._courier_task = None
+            await self._reactions.close()
             await self.radios.close()
             await self.courier.pause()
         await super().close()
@@ -123,7 +126,7 @@ class Front(discord.AutoShardedClient):
         """Every fresh session; events may have been missed before it, so nothing one-time belongs here."""
         _log.info("ready", guilds=len(self.guilds))
         await cleaned_up(self.radios)
-        await self._reactions.reconcile()
+        self._reactions.catch_up()
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         await self._reactions.added(event)

@@ -55,11 +55,12 @@ _log = logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How often the store is looked at and a message is edited, in seconds; `rest_s` lies between two looks even when
-    many wake us, since one look sees them all."""
+    many wake us, since one look sees them all, and `compare_s` between two pieces whose reactions are compared."""
 
     poll_s: float = 1.0
     edit_s: float = 3.0
     rest_s: float = 0.2
+    compare_s: float = 1.0
 
 
 class Courier:

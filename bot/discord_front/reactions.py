@@ -6,20 +6,24 @@ Raw events arrive for messages from before a restart too; the cached kind does n
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import aiohttp
 import discord
 
 from bot import clock
 from bot.discord_front.replies import STAR_EMOJI
-from bot.errors import BotError
+from bot.errors import BotError, StoreError
 from bot.logs import logger
 from bot.service import Service
+from bot.store.facts import Facts
 from bot.store.messages import Messages
 
-_LOOK_BACK = timedelta(days=14)
-_LOOK_AT = 50
+HEARD = "reactions heard until"  # the fact that says until when nothing was missed
+_LOOK_BACK = timedelta(days=14)  # before that moment; nobody rates older pieces
+_MOST, _PAGE = 5_000, 100  # pieces
+_NOTED_S = 60.0
 _log = logger(__name__)
 
 
@@ -28,10 +32,16 @@ def listener_of(user_id: int | str) -> str:
 
 
 class Reactions:
-    def __init__(self, client: discord.Client, service: Service, messages: Messages) -> None:
+    def __init__(
+        self, client: discord.Client, service: Service, messages: Messages, facts: Facts, *, rest_s: float
+    ) -> None:
+        """`rest_s` lies between two pieces that are compared, so that they never stand in the way of an answer."""
         self._client = client
         self._service = service
         self._messages = messages
+        self._facts = facts
+        self._rest_s = rest_s
+        self._catching_up: asyncio.Task[None] | None = None
         # An event must not fall between reading a message and acting on what was read: it waits its turn.
         self._turn = asyncio.Lock()
 
@@ -63,21 +73,62 @@ class Reactions:
         server_id = (await self._service.job(track_id)).server_id
         return server_id is None or not await self._service.servers.banned(server_id, listener_id)
 
-    async def reconcile(self) -> None:
-        """Bring the ratings of recent pieces to what stands under them now."""
-        since = clock.now() - _LOOK_BACK
-        for row in await self._messages.posted_since(since, _LOOK_AT):
+    def catch_up(self) -> None:
+        """After every fresh session: see in the background to what may have been missed before it, from the newest
+        piece on. What an earlier call began starts again, since all may have been missed anew."""
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+        self._catching_up = asyncio.create_task(self._catch_up(), name="reactions")
+
+    async def close(self) -> None:
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+            await asyncio.gather(self._catching_up, return_exceptions=True)
+
+    async def _catch_up(self) -> None:
+        """What is not seen to when the process stops is seen to at the next start, for until then nothing is noted."""
+        while True:
             try:
-                async with self._turn:
-                    await self._reconcile_one(row)
-            except discord.NotFound:
-                continue  # the message or its channel was deleted; the ratings stay
-            except (discord.HTTPException, BotError) as error:
-                _log.info("reactions not compared", job=row["job_id"], reason=str(error))
+                heard = await self._facts.get(HEARD)
+                since = (clock.now() if heard is None else datetime.fromisoformat(heard)) - _LOOK_BACK
+                await self._reconcile(since)
+                while True:
+                    await self._facts.put(HEARD, clock.now().isoformat())
+                    await asyncio.sleep(_NOTED_S)
+            except StoreError as error:
+                _log.warning("reactions not compared", reason=str(error))
+                await asyncio.sleep(_NOTED_S)
+
+    async def _reconcile(self, since: datetime) -> None:
+        """Bring the ratings of pieces to what stands under them now. Raises StoreError."""
+        closed: set[str] = set()  # channels that we may not read
+        seen = 0
+        before: tuple[datetime, str] | None = None
+        while seen < _MOST and (rows := await self._messages.posted_since(since, _PAGE, before)):
+            for row in rows:
+                if row["channel_open"] and row["channel_id"] not in closed:
+                    await self._carefully(row, closed)
+                    await asyncio.sleep(self._rest_s)
+            seen += len(rows)
+            before = (rows[-1]["answered_at"], rows[-1]["job_id"])
+        _log.info("reactions compared", pieces=seen)
+
+    async def _carefully(self, row: Any, closed: set[str]) -> None:
+        try:
+            async with self._turn:
+                await self._reconcile_one(row)
+        except discord.NotFound:
+            return  # the message or its channel was deleted; the ratings stay
+        except discord.Forbidden:
+            closed.add(row["channel_id"])
+        except StoreError:
+            raise
+        except (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError, BotError) as error:
+            _log.info("reactions not compared", job=row["job_id"], reason=repr(error))
+        except Exception:  # noqa: BLE001 - logged with its trace; the other pieces are compared all the same
+            _log.exception("reactions not compared by a mistake of ours", job=row["job_id"])
 
     async def _reconcile_one(self, row: Any) -> None:
-        if not row["channel_open"]:
-            return
         channel = self._client.get_partial_messageable(int(row["channel_id"]))
         message = await channel.fetch_message(int(row["message_id"]))
         now: set[tuple[str, int]] = set()

@@ -63,15 +63,21 @@ class Messages:
         async with self._database.read() as tx:
             return (await tx.execute(statement)).mappings().all()
 
-    async def posted_since(self, since: datetime, limit: int) -> Sequence[RowMapping]:
-        """The newest answered messages that carry a track."""
+    async def posted_since(
+        self, since: datetime, limit: int, before: tuple[datetime, str] | None = None
+    ) -> Sequence[RowMapping]:
+        """Answered messages that carry a track, the newest first; those `before` an `answered_at` and job_id."""
         statement = (
             select(messages)
             .join(jobs, jobs.c.id == messages.c.job_id)
             .where(jobs.c.state == "done", messages.c.message_id.is_not(None), messages.c.answered_at >= since)
-            .order_by(messages.c.answered_at.desc())
+            .order_by(messages.c.answered_at.desc(), messages.c.job_id.desc())
             .limit(limit)
         )
+        if before is not None:
+            moment, job_id = before
+            older = messages.c.answered_at < moment
+            statement = statement.where(or_(older, and_(messages.c.answered_at == moment, messages.c.job_id < job_id)))
         async with self._database.read() as tx:
             return (await tx.execute(statement)).mappings().all()
 

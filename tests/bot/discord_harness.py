@@ -17,7 +17,7 @@ from bot.jobs.job import Job, State
 from bot.settings import Settings
 from tests.fakes.discord import TOKEN, Asked, FakeDiscord, Message, mp3_of
 
-QUICK = Pace(poll_s=0.05, edit_s=0.3)
+QUICK = Pace(poll_s=0.05, edit_s=0.3, compare_s=0.0)
 
 
 @dataclass
