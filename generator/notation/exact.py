@@ -6,7 +6,7 @@ Notes are rows of onset, duration, pitch, velocity, micro and, where there are, 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ MAX_BYTES = 20_000_000
 
 
 def write_exact(score: Score, path: Path) -> None:
-    data = asdict(score) | {"version": VERSION, "parts": [_part_row(part) for part in score.parts]}
+    data = asdict(replace(score, parts=())) | {"version": VERSION, "parts": [_part_row(part) for part in score.parts]}
     path.write_text(json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
 
 

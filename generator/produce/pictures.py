@@ -18,6 +18,7 @@ from generator.score import Score
 from generator.seeds import stream
 
 COVER_SIZE = 1024
+_SIXTEEN_GREYS = [round(level / 17) * 17 for level in range(256)]
 
 
 def cover(score: Score, brief: Brief, path: Path) -> None:
@@ -28,7 +29,7 @@ def cover(score: Score, brief: Brief, path: Path) -> None:
     random = stream(brief.seed, "cover")
     colours = canvas.palette(brief, random)
     image = canvas.finish(SCENES[colours.scene](score, colours, random), random, COVER_SIZE)
-    _save(image, path, 3)  # its grain does not shrink, however hard one tries
+    _save(image, path, 2)  # its grain does not shrink, however hard one tries
 
 
 def piano_roll(score: Score, path: Path) -> None:
@@ -41,7 +42,7 @@ def piano_roll(score: Score, path: Path) -> None:
 
 def leadsheet(score: Score, path: Path) -> None:
     """Engrave melody, chords and words as a PNG 1600 px wide. Raises EncodeError as above, and where it cannot be."""
-    _save(draw_leadsheet(score).quantize(16), path)
+    _save(draw_leadsheet(score).convert("L").point(_SIXTEEN_GREYS), path)
 
 
 def waveform(audio: Tensor, rate: int, score: Score, path: Path) -> None:

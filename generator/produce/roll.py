@@ -53,7 +53,7 @@ class _Roll:
             self._strokes(part)
         self._titles()
         self._legend()
-        return self._image.resize((_WIDTH // _SCALE, self._image.height // _SCALE), Image.Resampling.LANCZOS)
+        return self._image.reduce(_SCALE)
 
     def _x(self, tick: float) -> float:
         return _LEFT + tick / max(self._score.end_tick, 1) * (_WIDTH - _LEFT - _RIGHT)

@@ -36,7 +36,7 @@ def draw_waveform(audio: Tensor, rate: int, score: Score) -> Image.Image:
         for level, fill in ((peak[column], _pale(colour)), (mean[column], colour)):
             height = max(half * float(level) / loudest, _SCALE / 2)
             draw.line([x, middle - height, x, middle + height], fill)
-    return image.resize((_WIDTH // _SCALE, _HEIGHT // _SCALE), Image.Resampling.LANCZOS)
+    return image.reduce(_SCALE)
 
 
 def _levels(audio: Tensor, columns: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
