@@ -52,7 +52,6 @@ def measure_tempo(audio: Tensor, rate: int, requested_bpm: float, beats_per_bar:
         return Tempo(0.0, 0.0)
     strength, fps = onset_strength(audio, rate)
     strength = (strength - strength.mean()).double()
-    times = torch.arange(len(strength), device=strength.device, dtype=torch.float64) / fps
     seconds = len(strength) / fps
     step = 60.0 / seconds / 16.0  # a sixteenth of the resolution of the sum, in beats per minute
     grid = torch.arange(
@@ -61,7 +60,8 @@ def measure_tempo(audio: Tensor, rate: int, requested_bpm: float, beats_per_bar:
     levels = _LEVELS | {1.0 / beats_per_bar: 0.5}
     score = torch.zeros_like(grid)
     for level, weight in levels.items():
-        score += weight * _magnitude(strength, times, grid * level / 60.0)
+        first, apart = (bpm * level / 60.0 / fps for bpm in (float(grid[0]), step))
+        score += weight * _magnitude(strength, first, apart, len(grid))
     best = int(score.argmax())
     bpm = float(grid[best])
     if 0 < best < len(grid) - 1:  # the top of the parabola through the three highest points
@@ -96,12 +96,17 @@ def aligned_tempo(
     return Tempo(float(ratios[best]) * written_bpm, min(99.0, float(fits[best]) / max(elsewhere, 1e-9)))
 
 
-def _magnitude(strength: Tensor, times: Tensor, hertz: Tensor) -> Tensor:
-    """|sum of strength × exp(-2πift)| for frequencies [F], in slices that keep memory small."""
-    found = []
-    for start in range(0, len(hertz), 32):
-        some = hertz[start : start + 32]
-        angle = -2 * math.pi * some[:, None] * times
-        real, imaginary = torch.cos(angle) @ strength, torch.sin(angle) @ strength
-        found.append(torch.hypot(real, imaginary))
-    return torch.cat(found)
+def _magnitude(strength: Tensor, first: float, step: float, count: int) -> Tensor:
+    """|sum of strength × exp(-2πift)| over its frames t, at `count` frequencies f from `first` on, in cycles a frame.
+
+    A chirp-z transform (Bluestein): with 2tk = t² + k² - (k - t)² the sum is a convolution, so that fast transforms do.
+    """
+    size = 1 << (len(strength) + count - 1).bit_length()
+    at = torch.arange(max(len(strength), count), device=strength.device, dtype=torch.float64)
+    chirp = torch.exp(1j * math.pi * step * at * at)
+    frames = at[: len(strength)]
+    turned = strength * torch.exp(-2j * math.pi * first * frames) * chirp[: len(strength)].conj()
+    around = torch.zeros(size, device=strength.device, dtype=torch.complex128)
+    around[:count] = chirp[:count]
+    around[size - len(strength) + 1 :] = chirp[1 : len(strength)].flip(0)
+    return torch.fft.ifft(torch.fft.fft(turned, n=size) * torch.fft.fft(around))[:count].abs()

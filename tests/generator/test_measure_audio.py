@@ -15,7 +15,7 @@ from generator.measure.loudness import SILENCE_LUFS, integrated_lufs, loudness_r
 from generator.measure.pitch import chroma_rotation, key_of, related
 from generator.measure.report import longest_silence, measure
 from generator.measure.spectrum import FLOOR_DB, spectral_balance
-from generator.measure.tempo import measure_tempo
+from generator.measure.tempo import _magnitude, measure_tempo
 from generator.produce.deliver import deliver_mp3
 from generator.produce.master import master
 from generator.produce.mix import mix
@@ -80,6 +80,14 @@ def test_tempo_near_the_request(bpm, requested):
 def test_tempo_is_given_at_the_level_that_was_asked_for():
     assert measure_tempo(clicks(70, 20), SAMPLE_RATE, 140).bpm == pytest.approx(140, rel=0.003)
     assert measure_tempo(clicks(140, 20), SAMPLE_RATE, 70).bpm == pytest.approx(70, rel=0.003)
+
+
+def test_the_sum_at_many_frequencies_is_that_of_its_terms():
+    strength = torch.from_numpy(np.random.default_rng(4).standard_normal(1000))
+    hertz = 0.013 + 0.00007 * torch.arange(300, dtype=torch.float64)
+    angle = -2 * math.pi * hertz[:, None] * torch.arange(1000, dtype=torch.float64)
+    plain = torch.hypot(torch.cos(angle) @ strength, torch.sin(angle) @ strength)
+    assert torch.allclose(_magnitude(strength, 0.013, 0.00007, 300), plain, rtol=1e-9, atol=1e-9)
 
 
 def test_noise_has_no_clear_tempo():
