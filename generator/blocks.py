@@ -31,7 +31,7 @@ def frequencies(rate: int, device: torch.device) -> Tensor:
 def spectra(audio: Tensor) -> Iterator[tuple[int, Tensor]]:
     """The spectra of sound [c, n] in groups: number of the first block of the group, and [c, blocks, bins].
 
-    What a group covers may be overwritten once it was handed out.
+    What a group covers may be overwritten once it was handed out. Groups of silence are left out: parts rest a lot.
     """
     length = audio.shape[-1]
     count = max(-(-length // HOP), 1)
@@ -42,7 +42,8 @@ def spectra(audio: Tensor) -> Iterator[tuple[int, Tensor]]:
         stretch = torch.cat([before, audio[:, begin : min(end, length)]], 1)
         stretch = torch.nn.functional.pad(stretch, (0, max(end - length, 0)))
         before = stretch[:, blocks * HOP : blocks * HOP + MARGIN]
-        yield first, torch.fft.rfft(stretch.unfold(-1, SIZE, HOP))
+        if peak(stretch) > 0:
+            yield first, torch.fft.rfft(stretch.unfold(-1, SIZE, HOP))
 
 
 def sampled(audio: Tensor) -> Iterator[Tensor]:
@@ -67,10 +68,10 @@ def power(spectra: Tensor) -> Tensor:
 def filtered(audio: Tensor, change: Callable[[Tensor], Tensor], into: Tensor | None = None) -> Tensor:
     """Sound [c, n] through `change`, which maps the spectra [c, blocks, bins] of a group of blocks. -> [c, n]
 
-    The filter may look ahead and ring for up to MARGIN samples. The result is new, or `into`, which may be `audio`.
+    The filter may look ahead and ring for up to MARGIN samples. The result is new, or `audio` where that is `into`.
     """
     length = audio.shape[-1]
-    out = torch.empty_like(audio) if into is None else into
+    out = torch.zeros_like(audio) if into is None else into
     for first, group in spectra(audio):
         kept = torch.fft.irfft(change(group), n=SIZE)[..., MARGIN : MARGIN + HOP]
         for block in range(kept.shape[1]):

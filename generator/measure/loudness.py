@@ -55,7 +55,10 @@ def weighted_power(audio: Tensor, rate: int, steps_per_s: int = STEPS_PER_S) -> 
     found = []
     for at in range(0, max(audio.shape[-1], 1), stretch):
         begin = max(at - _RING, 0)
-        heard = blocks.causal(audio[:, begin : at + stretch], response, _RING)[:, at - begin :]
+        heard = audio[:, begin : at + stretch]
+        if blocks.peak(heard) > 0:  # parts rest a lot
+            heard = blocks.causal(heard, response, _RING)
+        heard = heard[:, at - begin :]
         heard = torch.nn.functional.pad(heard, (0, -heard.shape[-1] % step)).view(len(heard), -1, step)
         found.append(torch.linalg.vector_norm(heard, dim=-1).double().square().sum(0) / step)
     if audio.shape[-1] % step == 0:

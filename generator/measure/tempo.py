@@ -109,4 +109,5 @@ def _magnitude(strength: Tensor, first: float, step: float, count: int) -> Tenso
     around = torch.zeros(size, device=strength.device, dtype=torch.complex128)
     around[:count] = chirp[:count]
     around[size - len(strength) + 1 :] = chirp[1 : len(strength)].flip(0)
-    return torch.fft.ifft(torch.fft.fft(turned, n=size) * torch.fft.fft(around))[:count].abs()
+    found: Tensor = torch.fft.ifft(torch.fft.fft(turned, n=size) * torch.fft.fft(around))[:count].abs()
+    return found
