@@ -26,13 +26,15 @@ class Boldness:
     """How bold the sampling is.
 
     `min_p` drops tokens less likely than that share of the best one, `top_p` keeps the likeliest up to that mass,
-    `guidance` 1 follows the model, more follows the controls harder.
+    `guidance` 1 follows the model, more follows the controls harder. `chords` is how chords are drawn where that
+    differs; its own guidance does not count.
     """
 
     temperature: float = 1.0
     min_p: float = 0.04
     top_p: float = 1.0
     guidance: float = 1.0
+    chords: Boldness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,8 @@ def _write(take: _Take, logits: np.ndarray, boldness: Boldness, waits: Callable[
             break
         if take.aim is not None and not decided:
             logits = steering.lean(logits, take.state, take.rules, take.gauge, take.aim)
-        token = choose(logits, mask, boldness, take.rng)
+        harmony = grammar.part_of(take.state, take.rules) == "chords"
+        token = choose(logits, mask, (harmony and boldness.chords) or boldness, take.rng)
         if take.aim is not None:
             take.gauge = steering.count(take.gauge, take.state, token, take.rules, take.aim)
         take.state = grammar.advance(take.state, token, take.rules)

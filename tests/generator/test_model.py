@@ -200,6 +200,20 @@ def test_rivals_compete_among_themselves_alone(model):
     assert [first, second, third, fourth] != plain
 
 
+def test_chords_are_drawn_in_their_own_way(model):
+    """With no boldness at all the likeliest chords come whatever the seed is; the tune is still drawn."""
+    prompt, rules = Prompt(tokens.Controls("major", "4/4", ("chords", "melody"))), Rules(1, 48)
+    sure = Boldness(1.3, 0.0, chords=Boldness(1e-6, 0.0))
+
+    def halves(row):
+        at = row.index(tokens.ID["part=melody"], len(prompt.ids()))
+        return tuple(row[:at]), tuple(row[at:])
+
+    found = [halves(row) for row in sample(model, lines(prompt, rules, range(6)), sure)]
+    assert len({chords for chords, _ in found}) == 1
+    assert len({tune for _, tune in found}) > 1
+
+
 def test_reading_bit_by_bit_changes_nothing(model):
     """Rows read other numbers of tokens at a time, wait, and go on from another row's past, beside another group."""
     ids = torch.randint(0, len(tokens.VOCABULARY), (3, 24), generator=torch.Generator().manual_seed(1))
