@@ -46,6 +46,7 @@ from generator.score import Score
 SCORE = "score.json"
 """The exact score in a track's folder; what the track is edited from."""
 REPORT = "report.json"
+COVER = "cover.png"
 
 STAGES = ("compose", "arrange", "render", "mix", "master", "encode", "check")
 # Share of the work that is done when a stage begins; from timings on two cores.
@@ -238,20 +239,22 @@ def _make(
 ) -> _Made:
     """Render, mix, master, encode and check one candidate; an earlier one's files are overwritten.
 
-    What needs no sound is drawn, and the stems are written, beside the work on the sound: ffmpeg and the drawing leave
-    the second core of a machine its share. `target_lufs` is what the check asks for; a master that makes up for a
+    Stems are played and mixed two at a time. From then on one thing follows the other, and the stems are written and
+    what needs no sound is drawn beside it. `target_lufs` is what the check asks for; a master that makes up for a
     failure may aim elsewhere.
     """
     with _beside() as later:
-        symbols = later.submit(_write_symbols, take.score, brief, working)
+        # What its file needs, and needs most memory: the sound needs little as yet.
+        painted = later.submit(cover, take.score, brief, working / COVER)
         with clock.stage("render"):
             stems = render(take.score, soundfont, seed=take.seed, device=device())
-            files = symbols.result()  # mixing needs the memory
+            painted.result()
             memory.give_back()
         with clock.stage("mix"):
             mixed = _mix(take, stems, brief, style)
             memory.give_back()
         written = later.submit(_write_stems, mixed.stems, working / "stems")
+        symbols = later.submit(_write_symbols, take.score, working)
         with clock.stage("master"):
             mastered = (master_round if brief.loop else master)(mixed.bus, style.master)
         del mixed
@@ -261,11 +264,14 @@ def _make(
             drawn = later.submit(waveform, delivered.audio, delivered.rate, take.score, picture)
             levels = written.result()
             paths = [working / "stems" / f"{name}.flac" for name in levels]
-            files |= audio | {"waveform": picture, "stems": paths}
         with clock.stage("check"):
-            measured = measure(delivered.audio, delivered.rate, take.score, brief, levels, target_lufs=target_lufs)
+            measured = measure(
+                delivered.audio, delivered.rate, take.score, brief, levels, target_lufs=target_lufs,
+                loudness=delivered.loudness,
+            )  # fmt: skip
             drawn.result()
-    return _Made(files, measured)
+    pictures = {"cover": working / COVER, "waveform": picture}
+    return _Made(symbols.result() | pictures | audio | {"stems": paths}, measured)
 
 
 @contextmanager
@@ -289,13 +295,12 @@ def _mix(take: Candidate, stems: dict[str, torch.Tensor], brief: Brief, style: S
     return mix(stems, roles, style.mix, style.master, seed=take.seed, tempo_bpm=tempo_bpm)
 
 
-def _write_symbols(score: Score, brief: Brief, working: Path) -> dict[str, Path | list[Path]]:
+def _write_symbols(score: Score, working: Path) -> dict[str, Path | list[Path]]:
     names = {
         "mid": "track.mid", "musicxml": "track.musicxml", "abc": "track.abc", "score": SCORE,
-        "cover": "cover.png", "piano_roll": "piano_roll.png", "leadsheet": "leadsheet.png",
+        "piano_roll": "piano_roll.png", "leadsheet": "leadsheet.png",
     }  # fmt: skip
     paths = {kind: working / name for kind, name in names.items()}
-    cover(score, brief, paths["cover"])  # first: it needs most memory, and the sound needs little as yet
     write_midi(score, paths["mid"])
     write_musicxml(score, paths["musicxml"])
     write_abc(score, paths["abc"])
@@ -311,7 +316,7 @@ def _encode(
     """The MP3 as it will be heard, and the files of the finished sound."""
     origin = compact(brief, take.card or {}, take.report.get("originality"))
     tags = Tags(title=take.score.title, genre=style.label, comment=comment(brief.seed), provenance=origin)
-    cover_path, files = working / "cover.png", {"mp3": working / "track.mp3"}
+    cover_path, files = working / COVER, {"mp3": working / "track.mp3"}
     delivered = deliver_mp3(mastered, files["mp3"], tags, cover_path, style.master)
     if delivery.format != "mp3":
         files[delivery.format] = working / f"track.{delivery.format}"

@@ -6,6 +6,7 @@ Knows nothing of how audio was made; every function takes float audio [2, n] (or
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -31,6 +32,20 @@ _FRAMES_AT_ONCE = 2048
 _CHUNK = 1 << 20
 _STRETCH_S = 2  # of sound that is weighted at a time: what lies in between has to fit the processor's cache
 _SIZE, _RING = 8192, 2048  # of a block of the weighting, whose high-pass has fallen by 90 dB after 46 ms
+
+
+@dataclass(frozen=True, slots=True)
+class Loudness:
+    """What a meter shows: integrated loudness in LUFS, its range in LU, the highest true peak in dBTP."""
+
+    integrated_lufs: float
+    range_lu: float
+    true_peak_dbtp: float
+
+
+def measure_loudness(audio: Tensor, rate: int) -> Loudness:
+    power = weighted_power(audio, rate)
+    return Loudness(gated_lufs(power), range_lu(power), true_peak_dbtp(audio))
 
 
 def integrated_lufs(audio: Tensor, rate: int) -> float:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from generator.brief import Brief, Key
-from generator.measure.loudness import gated_lufs, range_lu, true_peak_dbtp, weighted_power
+from generator.measure.loudness import Loudness, measure_loudness
 from generator.measure.pitch import chroma_rotation, harmonic_tempo, key_of, pitched, related
 from generator.measure.spectrum import spectral_balance
 from generator.measure.tempo import Tempo, aligned_tempo, measure_tempo
@@ -99,8 +99,10 @@ def measure(
     part_lufs: Mapping[str, float],
     *,
     target_lufs: float = TARGET_LUFS,
+    loudness: Loudness | None = None,
 ) -> Measured:
-    """Measure decoded audio [2, n]. `part_lufs` are the levels of the mixed stems by part name, for who is heard.
+    """Measure decoded audio [2, n]. `part_lufs` are the levels of the mixed stems by part name, for who is heard;
+    `loudness` is the audio's, where it has been measured before.
 
     The tempo gate holds the audio to the score's first tempo, at the level that was asked for.
     The key gate reads the notes and accepts the relative key.
@@ -108,16 +110,16 @@ def measure(
     audio = audio.cpu()
     tempo, source = _tempo(audio, rate, score)
     rotation = chroma_rotation(audio, rate, score)
-    power = weighted_power(audio, rate)
+    loudness = loudness or measure_loudness(audio, rate)
     heard = {name for name, level in part_lufs.items() if level > _AUDIBLE_LUFS}
     written = [part.name for part in score.parts if part.notes]
     measured = Measured(
         tempo_bpm=tempo.bpm,
         key=str(key_of(score)),
         length_s=audio.shape[-1] / rate,
-        integrated_lufs=gated_lufs(power),
-        true_peak_dbtp=true_peak_dbtp(audio),
-        lra=range_lu(power),
+        integrated_lufs=loudness.integrated_lufs,
+        true_peak_dbtp=loudness.true_peak_dbtp,
+        lra=loudness.range_lu,
         parts=tuple(name for name in written if name in heard),
         silent_parts=tuple(name for name in written if name not in heard),
         tempo_clarity=tempo.clarity,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from generator.measure.loudness import SILENCE_LUFS, integrated_lufs, true_peak_dbtp
+from generator.measure.loudness import SILENCE_LUFS, Loudness, integrated_lufs, measure_loudness
 from generator.produce.encode import decode, encode_mp3
 from generator.produce.formats import encode_as
 from generator.produce.master import CODEC_LOSS_LU, HEADROOM_DB, to_target
@@ -30,8 +30,7 @@ class DeliveredAudio:
 
     audio: Tensor
     rate: int
-    integrated_lufs: float
-    true_peak_dbtp: float
+    loudness: Loudness
     rounds: int
 
 
@@ -60,13 +59,13 @@ def _deliver(
     for rounds in range(1, _ROUNDS + 1):
         encode(sound)
         heard, rate = decode(path)
-        loudness, peak = integrated_lufs(heard, rate), true_peak_dbtp(heard)
-        over = peak - (settings.ceiling_dbtp - _METER_DB)
-        off = settings.target_lufs - loudness
-        if (over <= 0 and abs(off) <= _CLOSE_LU) or rounds == _ROUNDS or loudness < -100:
+        loudness = measure_loudness(heard, rate)
+        over = loudness.true_peak_dbtp - (settings.ceiling_dbtp - _METER_DB)
+        off = settings.target_lufs - loudness.integrated_lufs
+        if (over <= 0 and abs(off) <= _CLOSE_LU) or rounds == _ROUNDS or loudness.integrated_lufs < -100:
             break
         target += off
         if over > 0:
             ceiling -= over + 0.1
         sound = to_target(audio, target, ceiling)
-    return DeliveredAudio(heard, rate, loudness, peak, rounds)
+    return DeliveredAudio(heard, rate, loudness, rounds)

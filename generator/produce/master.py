@@ -35,12 +35,13 @@ def master(bus: Tensor, settings: Master) -> Tensor:
     Silence comes back unchanged. Raises SoundError for samples that are no numbers: they would measure as silence.
     """
     blocks.sound(bus, "The mix")
-    if integrated_lufs(bus, SAMPLE_RATE) <= SILENCE_LUFS:
-        return bus
     sound = _balance(bus, settings.tilt_db)
     if settings.glue > 0:
         compress(sound, glue(settings.glue))
-    sound *= 10 ** ((_INNER_LUFS - integrated_lufs(sound, SAMPLE_RATE)) / 20)
+    loudness = integrated_lufs(sound, SAMPLE_RATE)
+    if loudness <= SILENCE_LUFS:
+        return bus
+    sound *= 10 ** ((_INNER_LUFS - loudness) / 20)
     if settings.drive > 0:
         sound = _soft_clip(sound, settings.drive)
     to_target(sound, settings.target_lufs + CODEC_LOSS_LU, settings.ceiling_dbtp - HEADROOM_DB, into=sound)

@@ -9,6 +9,7 @@ import json
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def provenance(
         "weights": {key: value for key, value in weights_card.items() if key != "corpora"},
         "corpora": weights_card.get("corpora", []),
         "originality": None if originality is None else dict(originality),
-        "sounds": {"soundfont": soundfont.name, "sha256": _digest(soundfont)}
+        "sounds": {"soundfont": soundfont.name, "sha256": _digest_of_sounds(soundfont)}
         if soundfont is not None
         else {"soundfont": None, "instruments": "synthesised"},
         "seed": brief.seed,
@@ -95,6 +96,19 @@ def _digest(path: Path) -> str | None:
         return None
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest_of_sounds(path: Path) -> str | None:
+    """A soundfont is large, and the same for every piece: an unchanged file is read once."""
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return _digest_once(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _digest_once(path: Path, _size: int, _changed_ns: int) -> str | None:
+    return _digest(path)
 
 
 def _version(name: str) -> str | None:
