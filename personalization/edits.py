@@ -11,6 +11,7 @@ from importlib.resources import files
 
 from personalization.genres import genres_of_artist
 from personalization.statements import Statement, recognise
+from personalization.translate import foreign_words, in_english
 
 _CLAUSES = re.compile(r"[,;.!?、。]")
 _ELIDED = re.compile(r"\b[cdjlmnst]['’](?=\w{2})")  # “n'aime pas”, “l'orgue”
@@ -46,7 +47,7 @@ def _words() -> _Words:
         return {word.casefold(): meaning for meaning, words in table[name].items() for word in words}
 
     verbs, comparatives, names = meanings("verbs"), meanings("comparatives"), meanings("names")
-    joined = sorted((word for word in (verbs | names) if not word.isascii() and ord(word[0]) > 0x3000), key=len)
+    joined = sorted((word for word in {*verbs, *names, *foreign_words()} if ord(word[0]) > 0x3000), key=len)
     japanese = re.compile("|".join(map(re.escape, reversed(joined))))
     filler = frozenset(word.casefold() for word in table["words"]["filler"])
     return _Words(verbs, frozenset(table["words"]["and"]), filler, comparatives, names, japanese)
@@ -64,7 +65,7 @@ def read_edits(text: str) -> Edits:
     held = "more"
     for verb, wished in _wishes(text):
         held = verb or ("more" if wished in _words().comparatives else held)
-        name = _words().comparatives.get(wished) or _words().names.get(wished, wished)
+        name = _words().comparatives.get(wished) or _named(wished)
         statement = recognise(name[:200], liked=held == "more")
         if statement.kind == "artist" and not genres_of_artist(statement.value) and held != "forget":
             unknown.append(wished)
@@ -73,6 +74,12 @@ def read_edits(text: str) -> Edits:
         else:
             said[statement.kind, statement.value] = statement
     return Edits(tuple(said.values()), tuple(withdrawn), tuple(unknown))
+
+
+def _named(wished: str) -> str:
+    """What recognise() calls it by."""
+    names, english = _words().names, in_english(wished).strip()
+    return names.get(wished) or names.get(english, english)
 
 
 def _wishes(text: str) -> list[tuple[str, str]]:

@@ -15,6 +15,12 @@ from typing import Any
 
 from generator.brief import MOODS, STYLES, Mood
 
+_ENDINGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "german": ("", ("e", "er", "es", "en", "em")), "french": ("", ("e", "s", "es")),
+    "spanish": ("o", ("a", "os", "as")), "portuguese": ("o", ("a", "os", "as")), "italian": ("o", ("a", "i", "e")),
+}  # fmt: skip
+"""By language the ending of an adjective as it stands in the table, and those it has beside nouns."""
+
 LANGUAGES = ("german", "spanish", "french", "portuguese", "italian", "japanese")
 _JAPANESE = re.compile(r"[぀-ヿ一-鿿ー]+")
 _LONGEST_JAPANESE = 8  # characters of a word
@@ -32,10 +38,17 @@ def _lexicon() -> tuple[dict[str, tuple[float, float]], dict[str, str]]:
     english = {word: word for word in places}
     for language in LANGUAGES:
         for meaning, words in table[language].items():
-            for word in words:
+            for word in [form for stem in words for form in (stem, *_inflected(stem.casefold(), language))]:
                 places.setdefault(word.casefold(), places[meaning])
                 english.setdefault(word.casefold(), meaning)
     return places, english
+
+
+def _inflected(word: str, language: str) -> list[str]:
+    if language not in _ENDINGS or not word.endswith(_ENDINGS[language][0]):
+        return []
+    plain, endings = _ENDINGS[language]
+    return [word.removesuffix(plain) + ending for ending in endings]
 
 
 LEXICON, MEANS = _lexicon()

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from generator.brief import LENGTH_RANGE_S, TEMPO_RANGE_BPM, Mood
+from generator.brief import LENGTH_RANGE_S, METERS, TEMPO_RANGE_BPM, Mood
 from personalization.genres import GENRES, STYLE_FACTS, normalise
 from personalization.mood import LEXICON, MODIFIERS, NEGATIONS, name_mood, read_mood, words_of
 from personalization.request import RequestError, read_key
+from personalization.translate import FILLER, in_english
 
 _TEMPO = re.compile(
     r"(?:\btempo\s+)?(?:\bat\s+)?(\d{1,4}(?:\.\d+)?)\s*-?\s*bpm\b|\btempo\s+(?:of\s+)?(\d{1,4}(?:\.\d+)?)\b",
     re.IGNORECASE,
 )
-_METER = re.compile(r"\b(4/4|3/4|2/4|6/8)\b")
+_METER = re.compile(rf"\b({'|'.join(METERS)})\b")
 _ODD_METER = re.compile(r"\b(\d{1,2}/(?:1|2|4|8|16))\b")
 _CLOCK = re.compile(r"\b(\d{1,2}):([0-5]\d)\b")
 _MINUTES = re.compile(
@@ -31,14 +32,25 @@ _NUMBER_WORDS = {"a": 1.0, "an": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "fou
 
 _PACE = {"slow": 0.84, "slower": 0.84, "slowly": 0.84, "fast": 1.22, "faster": 1.22, "quick": 1.2, "uptempo": 1.2,
          "up-tempo": 1.2, "downbeat": 0.9}  # fmt: skip
-_METER_WORDS = {"waltz": "3/4", "walzer": "3/4", "vals": "3/4", "march": "2/4", "jig": "6/8", "lullaby": "3/4"}
+_METER_WORDS = {"waltz": "3/4", "march": "2/4", "jig": "6/8", "lullaby": "3/4"}
 
 # What people call instruments -> names of the instrument catalogue, best first.
 INSTRUMENTS: dict[str, tuple[str, ...]] = {
     "piano": ("grand_piano", "electric_piano"), "rhodes": ("electric_piano", "fm_piano"),
     "keys": ("electric_piano", "grand_piano"),
     "guitar": ("nylon_guitar", "steel_guitar", "jazz_guitar", "clean_guitar"),
-    "bass": ("electric_bass", "upright_bass"), "sax": ("tenor_sax", "alto_sax"), "saxophone": ("tenor_sax", "alto_sax"),
+    "bass": ("electric_bass", "upright_bass"), "double bass": ("upright_bass", "contrabass"),
+    "upright bass": ("upright_bass",), "acoustic bass": ("upright_bass",), "contrabass": ("contrabass", "upright_bass"),
+    "fretless bass": ("fretless_bass",), "slap bass": ("slap_bass",), "sub bass": ("sub_bass",),
+    "synth bass": ("synth_bass", "sub_bass"), "electric piano": ("electric_piano", "fm_piano"),
+    "grand piano": ("grand_piano",), "acoustic guitar": ("steel_guitar", "nylon_guitar"),
+    "nylon guitar": ("nylon_guitar",), "steel guitar": ("steel_guitar",), "tenor sax": ("tenor_sax",),
+    "alto sax": ("alto_sax",), "soprano sax": ("soprano_sax",), "string quartet": ("strings", "violin", "cello"),
+    "muted trumpet": ("muted_trumpet",), "pipe organ": ("pipe_organ",), "church organ": ("pipe_organ",),
+    "hammond organ": ("rock_organ", "organ"), "hammond": ("rock_organ", "organ"),
+    "synth pad": ("warm_pad", "drift_pad"),
+    "drum machine": ("electronic_kit", "house_kit", "trap_kit", "gated_kit"), "taiko": ("epic_kit",),
+    "sax": ("tenor_sax", "alto_sax"), "saxophone": ("tenor_sax", "alto_sax"),
     "trumpet": ("trumpet", "muted_trumpet"), "flute": ("flute",), "clarinet": ("clarinet",), "violin": ("violin",),
     "cello": ("cello",), "strings": ("strings",), "choir": ("choir",), "vibraphone": ("vibraphone",),
     "vibes": ("vibraphone",), "marimba": ("marimba",), "kalimba": ("kalimba",), "celesta": ("celesta",),
@@ -94,10 +106,11 @@ class Understanding:
 def understand(text: str) -> Understanding:
     """Raises RequestError when the text asks for something impossible, like “in H minor” or “900 bpm”."""
     found = Understanding()
-    rest = _read_numbers(text, found)
+    rest = _read_numbers(in_english(text), found)
     words = words_of(rest)
-    used = _read_styles(words, found)
-    used |= _read_instruments(words, used, found)
+    used = _read_instruments(words, 2, set(), found)  # a synth bass is no synth
+    used |= _read_styles(words, used, found)
+    used |= _read_instruments(words, 1, used, found)
     used |= _read_pace(words, found)
     # A word can name both: "dark ambient" is a style and a mood.
     feeling = read_mood(
@@ -107,7 +120,7 @@ def understand(text: str) -> Understanding:
     used |= feeling.used
     found.hinted_styles, found.hinted = feeling.styles, feeling.attributes
     found.unknown = tuple(dict.fromkeys(
-        word for index, word in enumerate(words) if index not in used and word not in _FILLER and word not in MODIFIERS
+        word for index, word in enumerate(words) if index not in used and word not in _FILLER | FILLER | MODIFIERS
     ))  # fmt: skip
     found.heard = _echo(found)
     return found
@@ -123,7 +136,7 @@ def _read_numbers(text: str, found: Understanding) -> str:
         found.meter = match[1]
         text = _without(text, match)
     elif match := _ODD_METER.search(text):
-        raise RequestError(f"The metre {match[1]} is not supported; choose one of 4/4, 3/4, 2/4 or 6/8.")
+        raise RequestError(f"The metre {match[1]} is not supported; choose one of {', '.join(METERS)}.")
     text = _read_length(text, found)
     return _read_key(text, found)
 
@@ -175,16 +188,17 @@ def _in_range(name: str, value: float, limits: tuple[float, float], unit: str) -
         raise RequestError(f"The {name} must be from {limits[0]:g} to {limits[1]:g} {unit}; you asked for {value:g}.")
 
 
-def _read_styles(words: list[str], found: Understanding) -> set[int]:
+def _read_styles(words: list[str], taken: set[int], found: Understanding) -> set[int]:
     """Genres of one to three words, longest first; “no jazz” is not a wish for jazz."""
     used: set[int] = set()
     for size in (3, 2, 1):
         for start in range(len(words) - size + 1):
             span = set(range(start, start + size))
-            genre = GENRES.get(normalise(" ".join(words[start : start + size])))
+            names = [normalise(word) for word in words[start : start + size]]
+            genre = GENRES.get(" ".join(names)) if all(names) else None
             if (
                 genre is None
-                or span & used
+                or span & (taken | used)
                 or (size == 1 and words[start] in {"piano", "groove", "synth", "swing", "world"})
             ):
                 continue
@@ -199,14 +213,15 @@ def _read_styles(words: list[str], found: Understanding) -> set[int]:
     return used
 
 
-def _read_instruments(words: list[str], taken: set[int], found: Understanding) -> set[int]:
+def _read_instruments(words: list[str], size: int, taken: set[int], found: Understanding) -> set[int]:
+    """Instruments of so many words."""
     used: set[int] = set()
-    for index, word in enumerate(words):
-        pair = " ".join(words[index : index + 2])
-        name = pair if pair in INSTRUMENTS else word
-        if name not in INSTRUMENTS or index in taken | used:
+    for index in range(len(words) - size + 1):
+        span = set(range(index, index + size))
+        name = _singular(" ".join(words[index : index + size]))
+        if name not in INSTRUMENTS or span & (taken | used):
             continue
-        used |= {index, index + 1} if name == pair else {index}
+        used |= span
         if index > 0 and words[index - 1] in NEGATIONS:
             used.add(index - 1)
             found.unwanted += INSTRUMENTS[name]
@@ -215,6 +230,10 @@ def _read_instruments(words: list[str], taken: set[int], found: Understanding) -
             found.wanted += INSTRUMENTS[name]
             found.instrument_words += (name,)
     return used
+
+
+def _singular(name: str) -> str:
+    return name if name in INSTRUMENTS else name.removesuffix("s")
 
 
 def _read_pace(words: list[str], found: Understanding) -> set[int]:

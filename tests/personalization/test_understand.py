@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.brief import MOODS, STYLES
+from generator.brief import METERS, MOODS, STYLES
 from personalization.mood import LEXICON, name_mood, read_mood
 from personalization.request import MAX_TEXT, Request, RequestError
+from personalization.translate import foreign_words, in_english
 from personalization.understand import understand
 
 
@@ -40,6 +41,67 @@ def test_contrast_and_purpose():
 )  # fmt: skip
 def test_keys(text, key):
     assert understand(text).key == key
+
+
+@pytest.mark.parametrize(
+    ("text", "style", "metre", "key", "seconds", "wanted", "unwanted"),
+    [
+        ("jazz waltz in A minor with piano, no drums, 90 seconds", "jazz", "3/4", "A minor", 90, "grand_piano", True),
+        ("Jazzwalzer: Jazz, Walzer in a-Moll mit Klavier ohne Schlagzeug, 90 Sekunden", "jazz", "3/4", "A minor", 90,
+         "grand_piano", True),
+        ("vals de jazz en la menor con violín, sin batería, dos minutos", "jazz", "3/4", "A minor", 120, "violin",
+         True),
+        ("valse jazz en si bémol mineur avec guitare, sans batterie, une minute", "jazz", "3/4", "Bb minor", 60,
+         "nylon_guitar", True),
+        ("valsa de jazz em fá# menor com violão sem bateria", "jazz", "3/4", "F# minor", None, "nylon_guitar", True),
+        ("valzer jazz in do diesis minore con flauto, senza batteria, mezzo minuto", "jazz", "3/4", "C# minor", 30,
+         "flute", True),
+        ("イ短調のジャズワルツ、ピアノ、ドラムなし、1分30秒", "jazz", "3/4", "A minor", 90, "grand_piano", True),
+        ("klassisches Stück in B-Dur mit Kontrabass", "classical", None, "Bb major", None, "upright_bass", False),
+        ("Klassik in fis-Moll, H-Dur wäre auch schön", "classical", None, None, None, None, False),
+    ],
+)  # fmt: skip
+def test_a_request_in_every_language(text, style, metre, key, seconds, wanted, unwanted):
+    found = understand(text)
+    assert found.styles == {style: 1.0}
+    assert found.meter == metre
+    assert key is None or found.key == key
+    assert found.length_s == seconds
+    assert wanted is None or wanted in found.wanted
+    assert ("drum_kit" in found.unwanted) == unwanted
+    assert "drum_kit" not in found.wanted
+
+
+def test_feelings_are_read_as_they_are_bent():
+    for text in ("trauriger Walzer", "canción melancólica", "una canzone triste e malinconica", "chansons tristes"):
+        found = understand(text)
+        assert found.mood is not None, text
+        assert found.mood.valence < 0, text
+
+
+def test_an_instrument_of_two_words_is_one():
+    assert understand("upright bass").wanted == ("upright_bass",)
+    found = understand("house with synth bass")
+    assert found.styles == {"house": 1.0}
+    assert found.wanted == ("synth_bass", "sub_bass")
+    assert understand("acoustic guitars and trumpets").instrument_words == ("acoustic guitar", "trumpet")
+
+
+def test_every_metre_can_be_said():
+    for metre in METERS:
+        assert understand(f"jazz in {metre}").meter == metre
+
+
+def test_what_is_english_stays_as_it_is():
+    text = "Two DUE minutes, do it In the House"
+    assert in_english(text) == text
+
+
+def test_all_that_is_translated_is_understood():
+    """A word of the table that led to nothing would be dead."""
+    for word in foreign_words():
+        found = understand(f"x {word} x")
+        assert set(found.unknown) <= {"x"}, (word, in_english(word), found)
 
 
 def test_a_minor_key_is_a_mode_not_a_tonic():
@@ -94,7 +156,7 @@ def test_an_unwanted_style_is_not_wanted(text):
     assert understand(text).styles == {}
 
 
-@pytest.mark.parametrize("text", ["in H minor", "in H", "900 bpm", "5/4 groove", "100 minutes", "1 second"])
+@pytest.mark.parametrize("text", ["in H minor", "in H", "900 bpm", "11/8 groove", "100 minutes", "1 second"])
 def test_the_impossible_gets_one_sentence(text):
     with pytest.raises(RequestError) as caught:
         understand(text)
