@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from generator import blocks
@@ -185,9 +186,11 @@ def room(seconds: float, brightness: float, predelay_ms: float, seed: int, devic
     """A synthetic room [2, m]: fading noise, high bands fading sooner, after a few early reflections; unit energy."""
     random = stream(seed, "room")
     count = int((seconds * 1.15 + 0.05) * SAMPLE_RATE)
+    pre = int(predelay_ms / 1000 * SAMPLE_RATE)
+    size = next_fast_len(pre + count, real=True)
     times = np.arange(count) / SAMPLE_RATE
-    hertz = np.fft.rfftfreq(count, 1 / SAMPLE_RATE)
-    noise = np.fft.rfft(random.standard_normal((2, count)))
+    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    noise = np.fft.rfft(random.standard_normal((2, count)), n=size)
     edges = (0.0, 350.0, 1200.0, 3500.0, 8000.0, 22050.0)
     high_loss = 0.75 - 0.55 * brightness
     response = np.zeros((2, count))
@@ -195,18 +198,15 @@ def room(seconds: float, brightness: float, predelay_ms: float, seed: int, devic
         mask = 1 / (1 + (low / np.maximum(hertz, 1.0)) ** 8) / (1 + (hertz / high) ** 8)
         fall = seconds * (1 - high_loss) ** (band / 2.0) * (0.85 if band == 0 else 1.0)
         level = (1.0 - 0.45 * (1 - brightness)) ** band
-        response += level * np.fft.irfft(noise * mask, n=count) * np.exp(-6.9 * times / fall)
+        response += level * np.fft.irfft(noise * mask, n=size)[:, :count] * np.exp(-6.9 * times / fall)
     response *= np.minimum(times / (0.004 + 0.01 * seconds), 1.0)  # the sound of a room builds up
     early = np.zeros((2, count))
     for side in range(2):
         at = (random.uniform(0.005, 0.045, 7) * SAMPLE_RATE * (0.6 + 0.3 * seconds)).astype(int).clip(0, count - 1)
         early[side, at] += random.choice([-1.0, 1.0], 7) * np.linspace(1.0, 0.4, 7)
     response += early * (0.35 * np.sqrt((response**2).sum(1, keepdims=True) / 7))
-    pre = int(predelay_ms / 1000 * SAMPLE_RATE)
-    response = np.pad(response, ((0, 0), (pre, 0)))
-    spectrum_ = np.fft.rfft(response)
-    low_cut = np.fft.rfftfreq(response.shape[1], 1 / SAMPLE_RATE)
-    spectrum_ *= (low_cut / 180.0) ** 2 / np.sqrt(1 + (low_cut / 180.0) ** 4)  # a wet low end only muddies
-    response = np.fft.irfft(spectrum_, n=response.shape[1])
+    spectrum_ = np.fft.rfft(np.pad(response, ((0, 0), (pre, 0))), n=size)
+    spectrum_ *= (hertz / 180.0) ** 2 / np.sqrt(1 + (hertz / 180.0) ** 4)  # a wet low end only muddies
+    response = np.fft.irfft(spectrum_, n=size)[:, : pre + count]
     response /= np.sqrt((response**2).sum(1, keepdims=True))
     return torch.from_numpy(response.astype(np.float32)).to(device)

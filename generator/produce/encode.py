@@ -33,7 +33,7 @@ with warnings.catch_warnings():  # pydub looks for ffmpeg on import, before it c
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FLAC_EFFORT = 0.5  # of 1: as small as a higher one leaves it, to half a percent
-_PIECE = 1 << 16
+_PIECE = 1 << 14
 _HIGHEST = 1.0 - 2.0**-24  # the largest sample below full scale
 COVER_SIZE = 640
 """Pixels of the picture inside a file."""
@@ -81,7 +81,7 @@ def _pcm(audio: Tensor) -> Iterator[NDArray[np.int32]]:
     """Audio [2, n] as 32-bit samples [some, 2]; exact, since 2^31 only moves the binary point."""
     for at in range(0, audio.shape[-1], _PIECE):
         piece = audio[:, at : at + _PIECE].detach().cpu().clamp(-1.0, _HIGHEST)
-        yield piece.mul_(2.0**31).to(torch.int32).T.contiguous().numpy()
+        yield torch.stack(piece.mul_(2.0**31).to(torch.int32).unbind(), 1).numpy()
 
 
 def decode(path: Path) -> tuple[Tensor, int]:
