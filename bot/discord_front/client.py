@@ -35,6 +35,7 @@ from bot.service import Service
 from bot.store.store import Store
 
 TOKEN_LIFE = timedelta(minutes=14)  # Discord's is 15
+_CONNECTIONS = 40  # to Discord at once; one for each of a crowd costs more than waiting for one
 _ROW_WITHIN_S = 2.0  # of the three seconds Discord gives for the first answer
 _log = logger(__name__)
 
@@ -63,6 +64,7 @@ class Front(discord.AutoShardedClient):
         radio_pace: RadioPace | None = None,
     ) -> None:
         super().__init__(
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
             intents=intents(),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,

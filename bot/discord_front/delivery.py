@@ -48,6 +48,7 @@ from generator.produce.fit import Fit, fit
 _GONE = (401, 403, 404)  # HTTP: this token or message is no more
 _LOOK_BACK = 100  # messages of the channel searched for an interrupted post
 _TRANSIENT = (discord.DiscordServerError, discord.RateLimited, aiohttp.ClientError, TimeoutError, OSError)
+_AT_ONCE = 20  # replies seen to, before those that only say how many are ahead
 _ORIGINAL: Any = "@original"  # stands for the id of the reply; the library only passes it on
 _log = logger(__name__)
 
@@ -143,7 +144,8 @@ class Courier:
         ahead = 0
         for row in rows:
             job_id = row["job_id"]
-            if job_id not in self._busy and row["interaction_id"] not in self._held:
+            crowded = row["state"] == "queued" and len(self._busy) >= _AT_ONCE
+            if job_id not in self._busy and row["interaction_id"] not in self._held and not crowded:
                 wait_s = None if usual_s is None else usual_s * (1 + (ahead + 1) / at_once)
                 self._begin(job_id, row["state"], partial(self._serve, row, ahead, wait_s))
             ahead += row["state"] == "queued"

@@ -14,6 +14,7 @@ queue, so a worker that was thought dead cannot overwrite its successor.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -73,6 +74,11 @@ class Job:
     @property
     def finished(self) -> bool:
         return self.state in TERMINAL
+
+
+def job_of(row: Mapping[str, Any]) -> Job:
+    """As it was stored."""
+    return Job(**{**row, "state": State(row["state"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from bot import clock
 from bot.errors import LeaseLost
-from bot.jobs.admission import Limits, Waiting, admit
+from bot.jobs.admission import Admission, Asked, Limits
 from bot.jobs.job import (
     Beat,
     Cancel,
@@ -32,6 +32,7 @@ from bot.jobs.job import (
     Settle,
     State,
     TakePost,
+    job_of,
     step,
 )
 from bot.jobs.reply import Reply
@@ -61,11 +62,11 @@ class Queue:
         ids: Callable[[], str] = new_id,
     ) -> None:
         self._store = store
-        self._limits = limits or Limits()
         self._lease = lease
         self._clock = clock
         self._ids = ids
-        self._shared = SharedWrites(store.database)  # a crowd that asks at once waits for one commit, not for hundreds
+        # A crowd that asks at once waits for one commit, not for hundreds.
+        self._shared = SharedWrites(store.database, Admission(store, limits or Limits()).admit)
 
     async def enqueue(
         self,
@@ -90,39 +91,21 @@ class Queue:
         now = self._clock()
         server_id = server_id if reply is None else reply.server_id
         key = None if server_id is None else await self._store.servers.key("" if background else listener_id)
-
-        async def store(tx: Transaction) -> tuple[Job, bool]:
-            if reply is not None:
-                known = await self._store.messages.job_of_interaction(tx, reply.interaction_id)
-                if known is not None:
-                    return _job(await self._store.jobs.lock(tx, known)), False
-            if limited:
-                mine = None if background else Waiting(listener_id, key)
-                await admit(self._store, tx, self._limits, now, server_id=server_id, of=mine)
-            await self._store.listeners.ensure(tx, listener_id, now)
-            job = Job(
-                id=self._ids(),
-                listener_id=listener_id,
-                request=dict(request),
-                seed=seed,
-                wants_post=reply is not None,
-                created_at=now,
-                updated_at=now,
-                server_id=server_id,
-                background=background,
-            )
-            await self._store.jobs.add(tx, asdict(job))
-            if twice:
-                other = replace(job, id=self._ids(), seed=(seed + 1) % _SEEDS, wants_post=False, background=True)
-                await self._store.jobs.add(tx, asdict(other))
-                await self._store.pairs.add(tx, job.id, other.id)
-            if server_id is not None and key is not None:
-                await self._store.servers.use(tx, server_id, key, job.id, now)
-            if reply is not None:
-                await self._store.messages.add(tx, reply.row(job.id, self._store.seal))
-            return job, True
-
-        return await self._shared.write(store)
+        job = Job(
+            id=self._ids(),
+            listener_id=listener_id,
+            request=dict(request),
+            seed=seed,
+            wants_post=reply is not None,
+            created_at=now,
+            updated_at=now,
+            server_id=server_id,
+            background=background,
+        )
+        other = None
+        if twice:
+            other = replace(job, id=self._ids(), seed=(seed + 1) % _SEEDS, wants_post=False, background=True)
+        return await self._shared.write(Asked(job, other, reply, key, limited))
 
     async def composing(self) -> int:
         """How many jobs are queued or running."""
@@ -268,5 +251,4 @@ class Queue:
 def _job(row: Any) -> Job:
     if row is None:
         raise LeaseLost("The job is gone.")
-    job = Job(**row)
-    return replace(job, state=State(job.state))
+    return job_of(row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,9 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, tx: Transaction, row: Mapping[str, Any]) -> None:
-        await tx.execute(insert(jobs).values(**row))
+    async def add(self, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            await tx.execute(insert(jobs), rows)
 
     async def get(self, job_id: str) -> RowMapping | None:
         async with self._database.read() as tx:
@@ -61,12 +62,16 @@ class Jobs:
         statement = select(jobs).where(jobs.c.id == job_id).with_for_update()
         return (await tx.execute(statement)).mappings().first()
 
-    async def unfinished(self, tx: Transaction, listener_id: str | None = None) -> int:
-        """How many jobs are still to be composed: of everybody, or of one listener who waits for them."""
+    async def unfinished(self, tx: Transaction) -> int:
+        """How many jobs are still to be composed."""
         statement = select(func.count()).where(jobs.c.state.in_(COMPOSING))
-        if listener_id is not None:
-            statement = statement.where(jobs.c.listener_id == listener_id, ~jobs.c.background)
         return int((await tx.execute(statement)).scalar_one())
+
+    async def unfinished_of(self, tx: Transaction, listener_ids: Collection[str]) -> dict[str, int]:
+        """How many jobs that they wait for are still to be composed, of those of these listeners who wait."""
+        theirs = and_(jobs.c.state.in_(COMPOSING), ~jobs.c.background, jobs.c.listener_id.in_(listener_ids))
+        statement = select(jobs.c.listener_id, func.count().label("waiting")).where(theirs).group_by(jobs.c.listener_id)
+        return {row.listener_id: row.waiting for row in await tx.execute(statement)}
 
     async def remove(self, job_id: str) -> None:
         """Delete a job with its track, message and all that hangs on them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import select
@@ -16,7 +17,12 @@ class Listeners:
         self._database = database
 
     async def ensure(self, tx: Transaction, listener_id: str, now: datetime) -> None:
-        await tx.execute(insert(tx, listeners).values(id=listener_id, created_at=now).on_conflict_do_nothing())
+        await self.ensure_all(tx, {listener_id: now})
+
+    async def ensure_all(self, tx: Transaction, seen: Mapping[str, datetime]) -> None:
+        """Listeners, each with the moment they are known since if they are new."""
+        rows = [{"id": listener_id, "created_at": moment} for listener_id, moment in seen.items()]
+        await tx.execute(insert(tx, listeners).on_conflict_do_nothing(), rows)
 
     async def exists(self, listener_id: str) -> bool:
         async with self._database.read() as tx:

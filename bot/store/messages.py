@@ -17,8 +17,19 @@ class Messages:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, tx: Transaction, row: Mapping[str, Any]) -> None:
-        await tx.execute(insert(messages).values(**row))
+    async def add(self, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            await tx.execute(insert(messages), rows)
+
+    async def jobs_of(self, tx: Transaction, interaction_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The rows of the jobs that these interactions made, by interaction."""
+        statement = (
+            select(messages.c.interaction_id, jobs)
+            .join(jobs, jobs.c.id == messages.c.job_id)
+            .where(messages.c.interaction_id.in_(interaction_ids))
+        )
+        found = [dict(row) for row in (await tx.execute(statement)).mappings()] if interaction_ids else []
+        return {row.pop("interaction_id"): row for row in found}
 
     async def job_of_interaction(self, tx: Transaction, interaction_id: str) -> str | None:
         statement = select(messages.c.job_id).where(messages.c.interaction_id == interaction_id)

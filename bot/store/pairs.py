@@ -22,8 +22,10 @@ class Pairs:
         self._database = database
         self._listeners = listeners
 
-    async def add(self, tx: Transaction, first_id: str, second_id: str) -> None:
-        await tx.execute(insert(pairs).values(first_id=first_id, second_id=second_id))
+    async def add(self, tx: Transaction, takes: Sequence[tuple[str, str]]) -> None:
+        """Jobs that belong together, each first one with its second."""
+        if takes:
+            await tx.execute(insert(pairs), [{"first_id": first, "second_id": second} for first, second in takes])
 
     async def of_first(self, first_id: str) -> RowMapping | None:
         async with self._database.read() as tx:

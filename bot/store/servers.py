@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -95,11 +96,11 @@ class Servers:
             rows = await tx.execute(statement.order_by(bans.c.banned_at.desc(), bans.c.listener_key))
             return [listener for (listener,) in rows]
 
-    async def use(self, tx: Transaction, server_id: str, listener_key: str, job_id: str, now: datetime) -> None:
-        """Count a job; what is older than a day is not needed any more, anywhere."""
-        await tx.execute(delete(uses).where(uses.c.used_at <= now - DAY))
-        row = {"job_id": job_id, "server_id": server_id, "listener_key": listener_key, "used_at": now}
-        await tx.execute(insert(tx, uses).values(**row))
+    async def use(self, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Count jobs; what is older than a day is not needed any more, anywhere."""
+        if rows:
+            await tx.execute(delete(uses).where(uses.c.used_at <= max(row["used_at"] for row in rows) - DAY))
+            await tx.execute(insert(tx, uses), rows)
 
     async def pass_on(self, tx: Transaction, job_id: str, heir_id: str) -> None:
         """Let another job be the one that was counted."""

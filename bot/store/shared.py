@@ -4,34 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 from bot.errors import BotError
 from bot.store.database import Database, Transaction
 
 _MOST = 50  # in one transaction, so that other writers get their turn
 
+Asked = TypeVar("Asked")
 Result = TypeVar("Result")
-Work = Callable[[Transaction], Awaitable[Any]]
 
 
-class SharedWrites:
-    """One per database and process."""
+class SharedWrites(Generic[Asked, Result]):
+    """One per kind of write, database and process."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        work: Callable[[Transaction, Sequence[Asked]], Awaitable[Sequence[Result | BotError]]],
+    ) -> None:
+        """`work` carries out several of what was asked, in order, and gives for each what came of it, or the refusal,
+        for which it must not have written anything."""
         self._database = database
-        self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
+        self._work = work
+        self._waiting: deque[tuple[Asked, asyncio.Future[Result]]] = deque()
         self._carrier: asyncio.Task[None] | None = None
 
-    async def write(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
-        """What `work` returns, once it is committed; others that wait are carried out in the same transaction.
+    async def write(self, asked: Asked) -> Result:
+        """What came of it, once it is committed; others that wait are carried out in the same transaction.
 
-        Work that raises a BotError must not have written anything: the transaction goes on without it. What else fails
-        is undone and tried once more by itself. Raises what `work` raises, and StoreError.
+        When that fails as a whole, each is tried once more by itself. Raises the refusal, what `work` raises, and
+        StoreError.
         """
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, done))
+        self._waiting.append((asked, done))
         if self._carrier is None or self._carrier.done():
             self._carrier = asyncio.create_task(self._carry_all(), name="shared writes")
         return await done
@@ -40,10 +47,10 @@ class SharedWrites:
         while self._waiting:
             await self._carry([self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))])
 
-    async def _carry(self, batch: list[tuple[Work, asyncio.Future[Any]]]) -> None:
+    async def _carry(self, batch: list[tuple[Asked, asyncio.Future[Result]]]) -> None:
         try:
             async with self._database.write() as tx:
-                outcomes = [await _outcome(work, tx) for work, _ in batch]
+                outcomes = await self._work(tx, [asked for asked, _ in batch])
         except Exception as error:  # noqa: BLE001 - each of those who wait is told
             if len(batch) == 1:
                 _tell(batch[0][1], error)
@@ -57,14 +64,6 @@ class SharedWrites:
             raise
         for (_, done), outcome in zip(batch, outcomes, strict=True):
             _tell(done, outcome)
-
-
-async def _outcome(work: Work, tx: Transaction) -> Any:
-    """What it returns, or the refusal it raised."""
-    try:
-        return await work(tx)
-    except BotError as refusal:
-        return refusal
 
 
 def _tell(done: asyncio.Future[Any], outcome: Any) -> None:
