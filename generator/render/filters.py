@@ -16,7 +16,7 @@ from torch import Tensor
 from generator import blocks
 from generator.render.timing import SAMPLE_RATE
 
-_FRAME, _SHORT_FRAME = 4096, 2048
+_FRAMES = (1536, 2048, 3072, 4096)
 _BLOCK, _RING = 4096, 512  # a fixed filter works in blocks of so many samples and may ring so long
 _LONG_BLOCK, _LONG_RING = 32768, 4096  # the same for one that rings longer; four times as dear
 _TOGETHER = 1 << 18  # samples of the frames that are transformed together
@@ -69,14 +69,14 @@ def swept_lowpass(sound: Tensor, cutoff_hz: Tensor, q: float, hop: int) -> Tenso
     """Filter rows [B, n] with cutoffs [B, n // hop + 2] (Hz) given every `hop` samples.
 
     The input is cut into overlapping triangular windows; each goes through the causal filter of its moment and
-    the results add up, so the filter glides. `hop` is at most 512: the rest of a frame is for ringing, and frames are
+    the results add up, so the filter glides. `hop` is at most 1024: the rest of a frame is for ringing, and frames are
     as short as the lowest cutoff allows.
     """
     rows, length = sound.shape
     frames = length // hop + 2
     lowest = float(cutoff_hz.min())
-    # A resonance falls by exp(-pi f t / q): below -78 dB where a short frame ends.
-    frame = _SHORT_FRAME if lowest * (_SHORT_FRAME - 2 * hop) > 2.9 * q * SAMPLE_RATE else _FRAME
+    # A resonance falls by exp(-pi f t / q): below -78 dB where a shorter frame ends.
+    frame = next((size for size in _FRAMES if lowest * (size - 2 * hop) > 2.9 * q * SAMPLE_RATE), _FRAMES[-1])
     padded = torch.nn.functional.pad(sound, (hop, frames * hop + hop - hop - length))
     ramp = torch.arange(hop, device=sound.device, dtype=torch.float32) / hop
     window = torch.cat([ramp, 1 - ramp])
