@@ -21,7 +21,7 @@ class Listeners:
 
     async def ensure_all(self, tx: Transaction, seen: Mapping[str, datetime]) -> None:
         """Listeners, each with the moment they are known since if they are new."""
-        rows = [{"id": listener_id, "created_at": moment} for listener_id, moment in seen.items()]
+        rows = [{"id": listener_id, "created_at": moment} for listener_id, moment in sorted(seen.items())]
         await tx.execute(insert(tx, listeners).on_conflict_do_nothing(), rows)
 
     async def exists(self, listener_id: str) -> bool:

@@ -31,10 +31,6 @@ class Messages:
         found = [dict(row) for row in (await tx.execute(statement)).mappings()] if interaction_ids else []
         return {row.pop("interaction_id"): row for row in found}
 
-    async def job_of_interaction(self, tx: Transaction, interaction_id: str) -> str | None:
-        statement = select(messages.c.job_id).where(messages.c.interaction_id == interaction_id)
-        return (await tx.execute(statement)).scalar_one_or_none()
-
     async def of_job(self, job_id: str) -> RowMapping | None:
         async with self._database.read() as tx:
             return (await tx.execute(select(messages).where(messages.c.job_id == job_id))).mappings().first()

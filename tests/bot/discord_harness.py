@@ -13,7 +13,7 @@ from bot.discord_front.delivery import Pace
 from bot.discord_front.session import FrontSession
 from bot.discord_front.station import RadioPace
 from bot.errors import StoreError
-from bot.jobs.job import Job, State
+from bot.jobs.job import Job, State, job_of
 from bot.settings import Settings
 from tests.fakes.discord import TOKEN, Asked, FakeDiscord, Message, mp3_of
 
@@ -31,9 +31,9 @@ class Running:
         async with asyncio.timeout(90):
             while True:
                 async with self.app.store.database.read() as tx:
-                    job_id = await self.app.store.messages.job_of_interaction(tx, asked.id)
-                if job_id is not None:
-                    return await self.app.service.job(job_id)
+                    found = await self.app.store.messages.jobs_of(tx, [asked.id])
+                if found:
+                    return job_of(found[asked.id])
                 await asyncio.sleep(0.02)
 
     async def posted(self, asked: Asked) -> Message:

@@ -131,3 +131,35 @@ def test_progress_is_shown_rarely_and_only_when_it_changes() -> None:
     throttle: Throttle[str] = Throttle(3.0)
     shown = [(second, text) for second, text in enumerate("aaabbbbbccdefghh") if throttle.due(text, float(second))]
     assert shown == [(0, "a"), (3, "b"), (8, "c"), (11, "e"), (14, "h")]
+
+
+async def test_a_take_is_inherited_while_it_is_made(app: App) -> None:
+    """The worker that makes it holds an older idea of it, and is not disturbed."""
+    queue = app.queue
+    await queue.enqueue("ada", request(), 7, reply=reply(1), twice=True)
+    first, second = await queue.claim("w1"), await queue.claim("w2")
+    assert first is not None
+    assert second is not None
+    first = await queue.propose(first, proposal())
+    await queue.fail(first, "no", retry=False)
+    second = await queue.beat(second, "render", 0.5)
+    done = await queue.finish(second, track_row(second), lambda: None)
+    assert done.state is State.RENDERED
+    (row,) = await app.store.messages.open()
+    assert row["job_id"] == second.id
+    assert app.store.seal.open(second.id, row["sealed_token"]) == "interaction-token-1"
+
+
+@pytest.mark.parametrize("reason", ["no proposal", "no second take"])
+async def test_whoever_cannot_inherit_is_told_what_failed(app: App, reason: str) -> None:
+    queue = app.queue
+    await queue.enqueue("ada", request(), 7, reply=reply(1), twice=True)
+    first, second = await queue.claim("w1"), await queue.claim("w2")
+    assert first is not None
+    assert second is not None
+    if reason == "no second take":
+        first = await queue.propose(first, proposal())
+        await queue.fail(second, "no", retry=False)
+    await queue.fail(first, reason, retry=False)
+    (row,) = await app.store.messages.open()
+    assert (row["job_id"], row["state"], row["error"]) == (first.id, "failed", reason)
