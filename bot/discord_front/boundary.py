@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import aiohttp
 import discord
 from discord import app_commands
 
@@ -24,6 +25,7 @@ _DEAD_TOKEN = 50027
 _LARGE = 40005
 TOO_MANY, _SERVER = 429, 500  # HTTP
 _PAST = frozenset({_UNKNOWN_INTERACTION, _ALREADY_ANSWERED, _DEAD_TOKEN})
+AWAY = (discord.DiscordServerError, discord.RateLimited, aiohttp.ClientError, TimeoutError, OSError)
 _log = logger(__name__)
 
 

@@ -17,11 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import discord
 
 from bot import clock
-from bot.discord_front.boundary import TOO_MANY, transient
+from bot.discord_front.boundary import AWAY, TOO_MANY, transient
 from bot.discord_front.buttons import piece_view, single_view
 from bot.discord_front.pairs import SideBySide, coming
 from bot.discord_front.replies import (
@@ -47,7 +46,6 @@ from generator.produce.fit import Fit, fit
 
 _GONE = (401, 403, 404)  # HTTP: this token or message is no more
 _LOOK_BACK = 100  # messages of the channel searched for an interrupted post
-_TRANSIENT = (discord.DiscordServerError, discord.RateLimited, aiohttp.ClientError, TimeoutError, OSError)
 _AT_ONCE = 20  # replies seen to, before those that only say how many are ahead
 _ORIGINAL: Any = "@original"  # stands for the id of the reply; the library only passes it on
 _log = logger(__name__)
@@ -121,7 +119,7 @@ class Courier:
 
     async def pause(self) -> None:
         """Tell those who still wait that this process stops."""
-        with suppress(BotError, *_TRANSIENT, discord.HTTPException):
+        with suppress(BotError, *AWAY, discord.HTTPException):
             async with asyncio.timeout(3):
                 for row in await self._store.messages.open():
                     if row["state"] in {"queued", "running"} and self._token_lives(row):
@@ -188,7 +186,7 @@ class Courier:
         log = _log.bind(job=name, state=state)
         try:
             await work()
-        except _TRANSIENT as error:
+        except AWAY as error:
             log.info("chat is away", reason=repr(error))
         except discord.HTTPException as error:
             log.warning("chat refused", status=error.status, code=error.code)
@@ -218,7 +216,7 @@ class Courier:
             message = await self._found_or_sent(row, job, track)
         except (FrontError, NotFoundError) as error:
             await self._queue.put_back(job, str(error), final=True)
-        except _TRANSIENT as error:
+        except AWAY as error:
             _log.warning("post put back", job=job.id, reason=repr(error))
             await self._queue.put_back(job, "Discord could not be reached to post the piece; it is in your history.")
         except discord.HTTPException as error:

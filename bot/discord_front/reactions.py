@@ -6,13 +6,14 @@ Raw events arrive for messages from before a restart too; the cached kind does n
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-import aiohttp
 import discord
 
 from bot import clock
+from bot.discord_front.boundary import AWAY
 from bot.discord_front.replies import STAR_EMOJI
 from bot.errors import BotError, StoreError
 from bot.logs import logger
@@ -23,7 +24,8 @@ from bot.store.messages import Messages
 HEARD = "reactions heard until"  # the fact that says until when nothing was missed
 _LOOK_BACK = timedelta(days=14)  # before that moment; nobody rates older pieces
 _MOST, _PAGE = 5_000, 100  # pieces
-_NOTED_S = 60.0
+_TRIES = 3  # of one piece while Discord is away
+_MINUTE_S = 60.0
 _log = logger(__name__)
 
 
@@ -87,20 +89,25 @@ class Reactions:
 
     async def _catch_up(self) -> None:
         """What is not seen to when the process stops is seen to at the next start, for until then nothing is noted."""
+        await self._stubbornly(self._reconcile)
+        while True:
+            await self._stubbornly(lambda: self._facts.put(HEARD, clock.now().isoformat()))
+            await asyncio.sleep(_MINUTE_S)
+
+    @staticmethod
+    async def _stubbornly(work: Callable[[], Awaitable[None]]) -> None:
+        """Carry out what needs the store, again and again until that can be used."""
         while True:
             try:
-                heard = await self._facts.get(HEARD)
-                since = (clock.now() if heard is None else datetime.fromisoformat(heard)) - _LOOK_BACK
-                await self._reconcile(since)
-                while True:
-                    await self._facts.put(HEARD, clock.now().isoformat())
-                    await asyncio.sleep(_NOTED_S)
+                return await work()
             except StoreError as error:
                 _log.warning("reactions not compared", reason=str(error))
-                await asyncio.sleep(_NOTED_S)
+                await asyncio.sleep(_MINUTE_S)
 
-    async def _reconcile(self, since: datetime) -> None:
+    async def _reconcile(self) -> None:
         """Bring the ratings of pieces to what stands under them now. Raises StoreError."""
+        heard = await self._facts.get(HEARD)
+        since = (clock.now() if heard is None else datetime.fromisoformat(heard)) - _LOOK_BACK
         closed: set[str] = set()  # channels that we may not read
         seen = 0
         before: tuple[datetime, str] | None = None
@@ -114,19 +121,31 @@ class Reactions:
         _log.info("reactions compared", pieces=seen)
 
     async def _carefully(self, row: Any, closed: set[str]) -> None:
+        for _ in range(_TRIES):
+            if await self._settled(row, closed):
+                return
+            await asyncio.sleep(_MINUTE_S)
+
+    async def _settled(self, row: Any, closed: set[str]) -> bool:
+        """Compare one piece; False while Discord is away. Raises StoreError."""
+        log = _log.bind(job=row["job_id"])
         try:
             async with self._turn:
                 await self._reconcile_one(row)
         except discord.NotFound:
-            return  # the message or its channel was deleted; the ratings stay
+            log.debug("nothing to compare")  # the message or its channel was deleted; the ratings stay
         except discord.Forbidden:
             closed.add(row["channel_id"])
         except StoreError:
             raise
-        except (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError, BotError) as error:
-            _log.info("reactions not compared", job=row["job_id"], reason=repr(error))
-        except Exception:  # noqa: BLE001 - logged with its trace; the other pieces are compared all the same
-            _log.exception("reactions not compared by a mistake of ours", job=row["job_id"])
+        except AWAY as error:
+            log.info("chat is away", reason=repr(error))
+            return False
+        except (discord.HTTPException, BotError) as error:
+            log.info("reactions not compared", reason=repr(error))
+        except Exception:
+            log.exception("reactions not compared by a mistake of ours")
+        return True
 
     async def _reconcile_one(self, row: Any) -> None:
         channel = self._client.get_partial_messageable(int(row["channel_id"]))

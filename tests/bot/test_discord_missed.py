@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from bot import clock
 from bot.app import App, open_app
+from bot.discord_front import reactions
 from bot.discord_front.delivery import Pace
 from bot.discord_front.reactions import HEARD
 from bot.settings import Settings
@@ -113,6 +114,22 @@ async def test_a_stop_in_the_middle_leaves_the_rest_to_the_next_start(
     async with idle_bot(settings, fake) as bot:
         await until_stars(bot, track, 2)
         await caught_up(bot, began)
+
+
+async def test_while_discord_is_away_nothing_is_taken_as_heard(
+    settings: Settings, fake: FakeDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reactions, "_MINUTE_S", 0.1)
+    async with open_app(settings) as app:
+        track, message = await posted(app, fake, 1, HOUR)
+    await fake.react(message, "3️⃣", silent=True)
+    away = Fault(
+        r"GET .*/messages/\d+$", 429, {"message": "slow", "retry_after": 90.0}, headers={"Via": "1.1"}, times=2
+    )
+    fake.faults.append(away)
+    async with idle_bot(settings, fake) as bot:
+        await until_stars(bot, track, 3)
+        assert away.times == 0
 
 
 async def test_messages_that_are_gone_and_closed_channels_stop_nothing(settings: Settings, fake: FakeDiscord) -> None:
