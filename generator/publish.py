@@ -239,8 +239,8 @@ def _make(
 ) -> _Made:
     """Render, mix, master, encode and check one candidate; an earlier one's files are overwritten.
 
-    Stems are played and mixed two at a time. From then on one thing follows the other, and the stems are written and
-    what needs no sound is drawn beside it. `target_lufs` is what the check asks for; a master that makes up for a
+    Stems are played and mixed two at a time; where one thing follows the other, what needs no sound is drawn, and the
+    stems are written, beside it. `target_lufs` is what the check asks for; a master that makes up for a
     failure may aim elsewhere.
     """
     with _beside() as later:
@@ -250,11 +250,11 @@ def _make(
             stems = render(take.score, soundfont, seed=take.seed, device=device())
             painted.result()
             memory.give_back()
+        symbols = later.submit(_write_symbols, take.score, working)
         with clock.stage("mix"):
             mixed = _mix(take, stems, brief, style)
             memory.give_back()
         written = later.submit(_write_stems, mixed.stems, working / "stems")
-        symbols = later.submit(_write_symbols, take.score, working)
         with clock.stage("master"):
             mastered = (master_round if brief.loop else master)(mixed.bus, style.master)
         del mixed
