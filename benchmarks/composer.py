@@ -22,7 +22,7 @@ from benchmarks.ngram import NGram
 from benchmarks.result import Must, Options, Result, Rows
 from bot.settings import load_settings
 from generator.brief import Key
-from generator.compose import boldness_of, firmness_of
+from generator.compose import boldness_of, breaths_of, firmness_of
 from generator.corpus.features import piece_features
 from generator.corpus.piece import GRID, Bar, Piece
 from generator.corpus.shards import Corpus, PieceRef
@@ -322,6 +322,7 @@ def _imitate(model: Composer, piece: Piece, seed: int) -> tuple[tuple[Bar, ...],
         bars, piece.bar_steps, offset=piece.phrase_offset, max_chords=4, max_hold=bars, max_repeats=99, max_rest=bars,
         max_leap=24, echo=motifs.echo, copies=motifs.copies,
     )  # fmt: skip
+    rules = replace(rules, rhythms=breaths_of(motifs, rules))
     density = aim_of(controls).density or 1.0
     manner = draw_manner(piece.kind, density, stream(seed, "manner"), firmness_of(_NOVELTY))
     request = Request(controls, rules, tokens.frame_of(piece.bars, piece.key.tonic), manner=manner)

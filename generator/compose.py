@@ -16,7 +16,7 @@ from generator.model.rules import Rules
 from generator.model.sample import Boldness
 from generator.model.tasks import Contest, Liking, Request, vary, writing
 from generator.model.tokens import Controls, Frame, class_of
-from generator.motifs import plan_motifs
+from generator.motifs import Motifs, plan_motifs
 from generator.plan import MATERIAL_BARS, Plan
 from generator.score import PPQ
 from generator.seeds import stream
@@ -171,10 +171,21 @@ def _requests(
     asked = []
     for chords, seed in zip(given, seeds, strict=True):
         motifs = plan_motifs(style.melody.kind, bars, stream(seed, "motifs"), within=MATERIAL_BARS)
-        own = replace(rules, given_chords=chords, echo=motifs.echo, copies=motifs.copies)
+        own = replace(
+            rules, given_chords=chords, echo=motifs.echo, copies=motifs.copies, rhythms=breaths_of(motifs, rules)
+        )  # fmt: skip
         manner = draw_manner(style.melody.kind, density, stream(seed, "manner"), firmness)
         asked.append(Request(plain, own, frame, manner=manner))
     return asked
+
+
+def breaths_of(motifs: Motifs, rules: Rules) -> dict[int, tuple[tuple[int, int], ...]]:
+    """The rhythm of the bars in which the tune breathes; those that come back have it from where they come."""
+    return {
+        bar: ((0, tokens.nearest_duration(round(share * rules.bar_steps))),)
+        for bar, share in motifs.breaths.items()
+        if bar not in motifs.copies and bar not in motifs.echo
+    }
 
 
 def _density(brief: Brief, style: Style) -> float:
@@ -259,7 +270,15 @@ def _variation(lead: Lead, name: str, request: Request, seed: int) -> tuple[Requ
     strength = VARIATION * (1 + 0.5 * (name.count("'") - 1))
     bars = lead.materials[name[0]]
     rules = replace(
-        request.rules, bars=len(bars), parts=("melody",), echo={}, copies={}, given_chords={}, energies={}, home=()
+        request.rules,
+        bars=len(bars),
+        parts=("melody",),
+        echo={},
+        copies={},
+        rhythms={},
+        given_chords={},
+        energies={},
+        home=(),
     )
     return vary(replace(request, rules=rules, bars=bars), strength, seed), seed
 

@@ -1,9 +1,11 @@
-"""Which bars come back: people repeat bars and rhythms far more than a model left alone does.
+"""Which bars come back, and in which a tune breathes: people repeat bars and rhythms far more than a model left alone
+does, and rest on one note where a phrase ends.
 
 Bar by bar a melody goes through three states: something new, an earlier rhythm with other notes, an earlier bar note
 for note. How often each follows which, and how far back it reaches when a return begins, is counted for every kind of
 writing in the corpus (`python -m generator.motifs CORPUS` writes `data/motifs.json`); a return that goes on takes the
-next bar of what it repeats.
+next bar of what it repeats. So is how often a bar at each place of a phrase has one note or none, and how much of the
+bar that note lasts; a bar that breathes comes back only where another does.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,8 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from generator.corpus.piece import Bar
+from generator.corpus.piece import Bar, Piece
 from generator.corpus.shards import open_corpus
+from generator.model.tokens import PHRASE
 
 STATES = ("new", "rhythm", "bar")
 LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
@@ -29,6 +32,8 @@ KINDS = ("song", "jazz", "hymn", "lied")
 """Those with enough melodies; the others repeat as songs do."""
 _BARS = 32  # of each piece
 _DRAWS = 6
+HELD = (0.25, 0.5, 0.75, 1.0)
+"""Shares of a bar that the one note of a bar may last."""
 _PLANNED = 0.6
 """Share of the rhythms that come back by plan; the others do by themselves, being the common ones."""
 _DATA = "data/motifs.json"
@@ -36,10 +41,12 @@ _DATA = "data/motifs.json"
 
 @dataclass(frozen=True, slots=True)
 class Motifs:
-    """Bars that come back: `copies` note for note, `echo` in rhythm only; bar -> the earlier bar, from 0."""
+    """Bars that come back: `copies` note for note, `echo` in rhythm only; bar -> the earlier bar, from 0. And bars that
+    breathe: bar -> the share of it that its one note lasts."""
 
     copies: Mapping[int, int]
     echo: Mapping[int, int]
+    breaths: Mapping[int, float]
 
 
 def plan_motifs(kind: str, bars: int, rng: np.random.Generator, *, within: int = 0) -> Motifs:
@@ -61,6 +68,7 @@ def plan_motifs(kind: str, bars: int, rng: np.random.Generator, *, within: int =
 def _draw(table: Mapping[str, Any], bars: int, rng: np.random.Generator, within: int) -> Motifs:
     copies: dict[int, int] = {}
     echo: dict[int, int] = {}
+    breaths = _breaths(table, bars, rng)
     state, source, begun = "new", -1, 0
     for bar in range(bars):
         first = bar - bar % within
@@ -74,12 +82,24 @@ def _draw(table: Mapping[str, Any], bars: int, rng: np.random.Generator, within:
             if following == state:  # what has just come back does not come back at once
                 following = _next(table, "new", rng)
             source, begun = _begin(table["lags"].get(following), bar - first, bar, rng), bar
-        state = following if source >= 0 else "new"
+        breathes_alike = source >= 0 and (bar in breaths) == (source in breaths)
+        state = following if breathes_alike else "new"
         if state == "bar":
             copies[bar] = copies.get(source, source)
         elif state == "rhythm" and rng.random() < _PLANNED:
             echo[bar] = source
-    return Motifs(copies, echo)
+    return Motifs(copies, echo, breaths)
+
+
+def _breaths(table: Mapping[str, Any], bars: int, rng: np.random.Generator) -> dict[int, float]:
+    """Never two bars in a row; where two would, the one that people more often breathe in does."""
+    shares = [float(table["breaths"][bar % PHRASE]) for bar in range(bars)]
+    draws, lengths = rng.random(bars), rng.choice(HELD, size=bars, p=table["held"])
+    found: dict[int, float] = {}
+    for bar in sorted(range(bars), key=lambda bar: (-shares[bar], bar)):
+        if draws[bar] < shares[bar] and not {bar - 1, bar + 1} & found.keys():
+            found[bar] = float(lengths[bar])
+    return found
 
 
 def _next(table: Mapping[str, Any], state: str, rng: np.random.Generator) -> str:
@@ -131,16 +151,31 @@ def _returns(bars: Sequence[Bar]) -> list[tuple[str, int, bool]]:
     return found
 
 
+def _sung(piece: Piece) -> Iterator[tuple[int, list[int]]]:
+    """Of each bar from the first with melody on its place in the phrase, and how long its notes are in grid steps."""
+    begun = False
+    for index, bar in enumerate(piece.bars[:_BARS]):
+        begun = begun or bool(bar.melody)
+        if begun:
+            yield (index - piece.phrase_offset) % PHRASE, [note.dur for note in bar.melody]
+
+
 def count_returns(folder: Path) -> dict[str, Any]:
     """The table of a built corpus: its training pieces, kind by kind."""
     corpus = open_corpus(folder)
     follows = {kind: {state: Counter[str]() for state in STATES} for kind in KINDS}
     lags = {kind: {state: Counter[int]() for state in STATES[1:]} for kind in KINDS}
+    breathing = {kind: np.zeros((PHRASE, 2)) for kind in KINDS}
+    held = {kind: Counter[float]() for kind in KINDS}
     for ref in corpus.refs:
         if ref.split != "train" or ref.kind not in KINDS or "melody" not in ref.parts:
             continue
-        before = "new"
-        for state, lag, goes_on in _returns(corpus.load(ref).bars[:_BARS]):
+        before, piece = "new", corpus.load(ref)
+        for place, lengths in _sung(piece):
+            breathing[ref.kind][place] += len(lengths) <= 1, 1
+            if len(lengths) == 1:
+                held[ref.kind][min(HELD, key=lambda share: abs(share - lengths[0] / piece.bar_steps))] += 1
+        for state, lag, goes_on in _returns(piece.bars[:_BARS]):
             follows[ref.kind][before][state] += 1
             if state != "new" and not goes_on:
                 nearest = min(LAGS, key=lambda one: (abs(one - lag), one))
@@ -150,13 +185,16 @@ def count_returns(folder: Path) -> dict[str, Any]:
         kind: {
             "next": {state: _shares(follows[kind][state], STATES) for state in STATES},
             "lags": {state: _shares(lags[kind][state], LAGS) for state in STATES[1:]},
+            "breaths": [round(float(share), 4) for share in breathing[kind][:, 0] / breathing[kind][:, 1]],
+            "held": _shares(held[kind], HELD),
             "shares": dict(zip(STATES, _shares(sum(follows[kind].values(), Counter()), STATES), strict=True)),
         }
         for kind in KINDS
     }
     return {
-        "what": "how often bars and rhythms of melodies return, counted in the training pieces of the corpus",
-        "states": STATES, "lags": LAGS, "bars_of_each_piece": _BARS, "kinds": kinds,
+        "what": "how often bars and rhythms of melodies return, and how often at each place of a phrase a bar has one "
+        "note or none and how much of it that note lasts, counted in the training pieces of the corpus",
+        "states": STATES, "lags": LAGS, "held": HELD, "bars_of_each_piece": _BARS, "kinds": kinds,
     }  # fmt: skip
 
 

@@ -323,7 +323,8 @@ def _fixed_rhythm(state: State, rules: Rules) -> Rhythm | None:
     if rhythm is None:
         return None
     free = tuple(pair for pair in rhythm if pair[0] >= state.busy or state.rhythm)
-    return free if free or index in rules.copies else None  # a bar that comes back brings nothing new
+    settled = index in rules.copies or index in rules.rhythms  # then a note held over the bar line is all it has
+    return free if free or settled else None
 
 
 def _places(state: State, rules: Rules) -> np.ndarray:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from generator.corpus.features import chord_complexity
 from generator.corpus.piece import GRID
-from generator.model.grammar import DUR0, PITCH0, POS0, QUAL0, ROOT0, State, end_token, part_of
+from generator.model.grammar import DUR0, PITCH0, POS0, QUAL0, ROOT0, State, current, end_token, part_of
 from generator.model.rules import Rules
 from generator.model.tokens import DURATIONS, FIELDS, HIGHEST, LOWEST, PLACES, POSITIONS, QUALITIES, Controls
 from generator.score import CHORD_TONES
@@ -34,6 +34,7 @@ _COMPLEXITIES = (0.0, 0.06, 0.15, 0.27, 0.45, 0.72)
 """Middles of the classes of `tokens.DENSITY_EDGES` and `tokens.COMPLEXITY_EDGES`."""
 _NOTE_PULL, _CHORD_PULL = 0.6, 5.0  # logits for each note, or each unit of complexity, that is owed
 _SLOW_PULL = 0.2  # logits for each note that is owed by the whole music; the other pull forgets
+_LONG_PULL = 0.25  # logits against a note that lets so many others wait, for the square of their number
 _MEMORY = 0.4  # of what a bar owes, after the next
 _MOST_NOTES, _MOST_OVERALL, _MOST_COMPLEXITY = 4.0, 10.0, 1.5  # owed, at most
 _USUAL_COMPLEXITY = 0.2  # of the next chord, before it is known
@@ -71,12 +72,15 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What to keep to; None for what is left to the model. `density` in onsets per quarter, `complexity` 0 … 1."""
+    """What to keep to; None for what is left to the model. `density` in onsets per quarter of the bars that are not
+    settled, `complexity` 0 … 1."""
 
     mode: str
     density: float | None = None
     complexity: float | None = None
     manner: Manner | None = None
+    settled: frozenset[int] = frozenset()
+    """Bars whose rhythm is given; they owe nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,20 @@ def aim_of(controls: Controls) -> Aim:
     )
 
 
+def settle(aim: Aim, rules: Rules) -> Aim:
+    """The aim with what rhythms given in advance (and their returns) are short of left to the other bars."""
+    notes = {bar: len(rhythm) for bar, rhythm in rules.rhythms.items()}
+    for bar in rules.order:
+        source = rules.copies.get(bar, rules.echo.get(bar))
+        if source in notes:
+            notes.setdefault(bar, notes[source])
+    quarters, free = rules.bar_steps / GRID, len(set(rules.order) - notes.keys())
+    if aim.density is None or not free:
+        return replace(aim, settled=frozenset(notes))
+    missing = sum(aim.density * quarters - notes[bar] for bar in notes if bar in rules.order)
+    return replace(aim, density=max(0.0, aim.density + missing / (free * quarters)), settled=frozenset(notes))
+
+
 def count(gauge: Gauge, state: State, token: int, rules: Rules, aim: Aim) -> Gauge:
     """The gauge after `token`, chosen in `state`."""
     name, value = FIELDS[token]
@@ -116,6 +134,8 @@ def count(gauge: Gauge, state: State, token: int, rules: Rules, aim: Aim) -> Gau
         added = chord_complexity(state.root, value, aim.mode)
         return replace(gauge, chords=gauge.chords + 1, complexity=gauge.complexity + added)
     if name in {"bar", "EOS"} and gauge.notes_of_bar:
+        if current(state, rules) in aim.settled:
+            return replace(gauge, notes_of_bar=0)
         quarters, notes = rules.bar_steps / GRID, gauge.notes_of_bar
         return replace(
             gauge, notes=gauge.notes + notes, quarters=gauge.quarters + quarters, notes_of_bar=0,
@@ -254,7 +274,8 @@ def _lean_note(
     pull += _SLOW_PULL * float(np.clip(overall, -_MOST_OVERALL, _MOST_OVERALL))
     leaned = logits.copy()
     if state.expects == "dur":
-        leaned[DUR0 : DUR0 + len(DURATIONS)] -= pull * np.minimum(density * _LONG, _FARTHEST)
+        waits = np.minimum(density * _LONG, _FARTHEST)
+        leaned[DUR0 : DUR0 + len(DURATIONS)] -= pull * waits + _LONG_PULL * np.maximum(0.0, waits - 1.0) ** 2
         return leaned
     free = max(state.busy, state.pos + 1) / GRID
     leaned[POS0 : POS0 + len(POSITIONS)] -= pull * np.clip(density * (_AT - free), 0.0, _FARTHEST)

@@ -22,7 +22,7 @@ from generator.model.desk import Writing, alone
 from generator.model.grammar import capacity
 from generator.model.rules import Rules
 from generator.model.sample import Boldness, Line, Passage, Prompt, Search
-from generator.model.steering import Manner, aim_of
+from generator.model.steering import Manner, aim_of, settle
 from generator.model.tokens import Controls, Frame
 from generator.model.transformer import Composer
 from generator.seeds import stream
@@ -113,7 +113,7 @@ def _search(contest: Contest, frames: Sequence[Frame]) -> Search:
 def _line(request: Request, seed: int) -> Line:
     _check(request)
     prompt = Prompt(request.controls, tuple(_given(request)))
-    aim = aim_of(request.controls)
+    aim = settle(aim_of(request.controls), request.rules)
     return Line(prompt, request.rules, seed, aim if request.manner is None else replace(aim, manner=request.manner))
 
 

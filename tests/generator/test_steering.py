@@ -75,6 +75,30 @@ def test_returns_lie_before_and_inside_their_stretch(kind):
     assert 0.2 < returning / (40 * 32) < 0.8
 
 
+@pytest.mark.parametrize("kind", [*KINDS, "chart"])
+def test_tunes_breathe_where_a_phrase_ends(kind):
+    plans = [plan_motifs(kind, 32, np.random.default_rng(seed), within=8) for seed in range(60)]
+    share = [sum(bar in motifs.breaths for motifs in plans for bar in range(place, 32, 8)) / 240 for place in range(8)]
+    assert share[7] == max(share) > 0.2
+    for motifs in plans:
+        assert not any(bar + 1 in motifs.breaths for bar in motifs.breaths)
+        for bar, source in (*motifs.copies.items(), *motifs.echo.items()):
+            assert (bar in motifs.breaths) == (source in motifs.breaths)
+
+
+def test_a_bar_whose_rhythm_is_given_is_paid_for_by_the_others(untrained):
+    """The tune is as dense as asked although four of its bars hold one note."""
+    held = dict.fromkeys((3, 7, 11, 15), ((0, 48),))
+    controls = Controls("major", "4/4", ("melody",), kind="song", density=6)
+    rules = Rules(bars=16, bar_steps=48, parts=("melody",), rhythms=held, max_repeats=16)
+    notes = []
+    for bars in write(untrained, Request(controls, rules, Frame(0, 60)), range(4)):
+        for bar in held:  # a note held over the bar line leaves no room for another
+            assert [(note.pos, note.dur) for note in bars[bar].melody] in ([(0, 48)], [])
+        notes.append(sum(len(bar.melody) for bar in bars) / 64)
+    assert np.mean(notes) == pytest.approx(1.32, rel=0.2)
+
+
 def test_songs_repeat_themselves_more_than_lieder():
     def share(kind: str) -> float:
         return sum(len(plan_motifs(kind, 32, np.random.default_rng(seed)).copies) for seed in range(60)) / 60 / 32
