@@ -1,7 +1,8 @@
 """Band-limited oscillators for batches of notes.
 
 A wave is one cycle built from exactly the harmonics that fit below 19 kHz at its pitch, so it cannot alias; it is
-read by a 64-bit fixed-point phase, so the pitch is exact however long the note. Knows nothing of voices.
+read by a phase of 32 bits, which overflows once a cycle: pitches are exact to 0.00001 Hz however long the note. Knows
+nothing of voices.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from torch import Tensor
 from generator.render.timing import SAMPLE_RATE
 
 _TABLE_BITS = 12
-_PHASE_BITS = 40
+_PHASE_BITS = 32
+_REST_BITS = _PHASE_BITS - _TABLE_BITS
 _SIZE = 1 << _TABLE_BITS
-_MASK = (1 << _PHASE_BITS) - 1
 _TOP_HZ = 19000.0
 _STRETCH = 1 << 16
 
@@ -59,17 +60,19 @@ def phase(hertz: Tensor, start: Tensor, length: int, bend: Tensor | None = None,
 
     `at` is how many samples have passed before.
     """
-    step = (hertz.double() / SAMPLE_RATE * 2.0**_PHASE_BITS).round().long()
-    first = (start.double() * 2.0**_PHASE_BITS).long()
-    out = step[:, None] * torch.arange(at, at + length, device=hertz.device)
-    out += first[:, None]
+    step, first = (
+        (cycles.double() * 2.0**_PHASE_BITS).round().long().to(torch.int32)[:, None]
+        for cycles in (hertz / SAMPLE_RATE, start)
+    )
+    out = step * torch.arange(at, at + length, device=hertz.device, dtype=torch.int32)
+    out += first
     if bend is not None:
-        out += (bend * 2.0**24).long() << (_PHASE_BITS - 24)
-    return out & _MASK
+        out += (torch.frac(bend) * 2.0**24).to(torch.int32) << (_PHASE_BITS - 24)
+    return out
 
 
 def cycles(fixed: Tensor) -> Tensor:
-    """Fixed-point phase to float32 cycles in [0, 1)."""
+    """Fixed-point phase to float32 cycles in [-0.5, 0.5)."""
     return (fixed >> (_PHASE_BITS - 24)).float() * 2.0**-24
 
 
@@ -80,9 +83,9 @@ def sine(hertz: Tensor, start: Tensor, length: int) -> Tensor:
 
 def read(waves: Tensor, fixed: Tensor) -> Tensor:
     """Read tables [B, 4096] at fixed-point phases [B, n] with straight-line interpolation."""
-    index = fixed >> (_PHASE_BITS - _TABLE_BITS)
-    index += torch.arange(len(waves), device=waves.device)[:, None] * _SIZE
-    rest = (fixed >> (_PHASE_BITS - _TABLE_BITS - 20)).bitwise_and_(0xFFFFF).float().mul_(2.0**-20)
+    index = (fixed >> _REST_BITS).bitwise_and_(_SIZE - 1)
+    index += torch.arange(len(waves), device=waves.device, dtype=torch.int32)[:, None] * _SIZE
+    rest = fixed.bitwise_and((1 << _REST_BITS) - 1).float().mul_(2.0**-_REST_BITS)
     rise = torch.roll(waves, -1, dims=1) - waves
     here, there = (table.flatten().index_select(0, index.flatten()).view(rest.shape) for table in (waves, rise))
     return here.addcmul_(there, rest)
