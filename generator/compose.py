@@ -170,13 +170,24 @@ def _requests(
     plain, density, firmness = _controls(brief, style), _density(brief, style), firmness_of(brief.novelty)
     asked = []
     for chords, seed in zip(given, seeds, strict=True):
-        motifs = plan_motifs(style.melody.kind, bars, stream(seed, "motifs"), within=MATERIAL_BARS)
+        motifs = plan_motifs(
+            style.melody.kind, bars, stream(seed, "motifs"), within=MATERIAL_BARS, ends=_section_ends(plan)
+        )  # fmt: skip
         own = replace(
             rules, given_chords=chords, echo=motifs.echo, copies=motifs.copies, rhythms=breaths_of(motifs, rules)
         )  # fmt: skip
         manner = draw_manner(style.melody.kind, density, stream(seed, "manner"), firmness)
         asked.append(Request(plain, own, frame, manner=manner))
     return asked
+
+
+def _section_ends(plan: Plan) -> set[int]:
+    """The composed bars with which sections end that sing a part of their material."""
+    return {
+        plan.materials.index(section.material) * MATERIAL_BARS + section.bars - 1
+        for section in plan.sections
+        if section.name.rstrip("'") == section.material and section.bars < MATERIAL_BARS
+    }
 
 
 def breaths_of(motifs: Motifs, rules: Rules) -> dict[int, tuple[tuple[int, int], ...]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -49,13 +49,17 @@ class Motifs:
     breaths: Mapping[int, float]
 
 
-def plan_motifs(kind: str, bars: int, rng: np.random.Generator, *, within: int = 0) -> Motifs:
-    """Draw the returns of a melody of `bars` bars; they stay inside stretches of `within` bars (0: anywhere).
+def plan_motifs(
+    kind: str, bars: int, rng: np.random.Generator, *, within: int = 0, ends: Collection[int] = ()
+) -> Motifs:
+    """Draw the returns of a melody of `bars` bars; they stay inside stretches of `within` bars (0: anywhere). The bars
+    `ends` end phrases wherever they stand.
 
     Of a few draws the one is kept that returns about as often as this kind of writing does: no freaks.
     """
     table = _table()[kind if kind in KINDS else "song"]
-    drawn = [_draw(table, bars, rng, within or bars) for _ in range(_DRAWS)]
+    breathing = _breathing(table, bars, ends)
+    drawn = [_draw(table, breathing, rng, within or bars) for _ in range(_DRAWS)]
     usual = table["shares"]
 
     def strangeness(motifs: Motifs) -> float:
@@ -65,12 +69,18 @@ def plan_motifs(kind: str, bars: int, rng: np.random.Generator, *, within: int =
     return min(drawn, key=strangeness)
 
 
-def _draw(table: Mapping[str, Any], bars: int, rng: np.random.Generator, within: int) -> Motifs:
+def _breathing(table: Mapping[str, Any], bars: int, ends: Collection[int]) -> list[float]:
+    """How likely a tune breathes in each bar."""
+    shares: list[float] = table["breaths"]
+    return [shares[-1] if bar in ends else shares[bar % PHRASE] for bar in range(bars)]
+
+
+def _draw(table: Mapping[str, Any], breathing: Sequence[float], rng: np.random.Generator, within: int) -> Motifs:
     copies: dict[int, int] = {}
     echo: dict[int, int] = {}
-    breaths = _breaths(table, bars, rng)
+    breaths = _breaths(table, breathing, rng)
     state, source, begun = "new", -1, 0
-    for bar in range(bars):
+    for bar in range(len(breathing)):
         first = bar - bar % within
         if bar == first:
             state = "new"
@@ -91,13 +101,13 @@ def _draw(table: Mapping[str, Any], bars: int, rng: np.random.Generator, within:
     return Motifs(copies, echo, breaths)
 
 
-def _breaths(table: Mapping[str, Any], bars: int, rng: np.random.Generator) -> dict[int, float]:
+def _breaths(table: Mapping[str, Any], breathing: Sequence[float], rng: np.random.Generator) -> dict[int, float]:
     """Never two bars in a row; where two would, the one that people more often breathe in does."""
-    shares = [float(table["breaths"][bar % PHRASE]) for bar in range(bars)]
+    bars = len(breathing)
     draws, lengths = rng.random(bars), rng.choice(HELD, size=bars, p=table["held"])
     found: dict[int, float] = {}
-    for bar in sorted(range(bars), key=lambda bar: (-shares[bar], bar)):
-        if draws[bar] < shares[bar] and not {bar - 1, bar + 1} & found.keys():
+    for bar in sorted(range(bars), key=lambda bar: (-breathing[bar], bar)):
+        if draws[bar] < breathing[bar] and not {bar - 1, bar + 1} & found.keys():
             found[bar] = float(lengths[bar])
     return found
 

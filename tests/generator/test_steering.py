@@ -84,6 +84,8 @@ def test_tunes_breathe_where_a_phrase_ends(kind):
         assert not any(bar + 1 in motifs.breaths for bar in motifs.breaths)
         for bar, source in (*motifs.copies.items(), *motifs.echo.items()):
             assert (bar in motifs.breaths) == (source in motifs.breaths)
+    halves = [plan_motifs(kind, 8, np.random.default_rng(seed), within=8, ends={3}) for seed in range(240)]
+    assert sum(3 in motifs.breaths for motifs in halves) / 240 > 0.6 * share[7], "a section of four bars ends there"
 
 
 def test_a_bar_whose_rhythm_is_given_is_paid_for_by_the_others(untrained):
