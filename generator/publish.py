@@ -46,7 +46,7 @@ from generator.score import Score
 SCORE = "score.json"
 """The exact score in a track's folder; what the track is edited from."""
 REPORT = "report.json"
-COVER = "cover.png"
+COVER, LEADSHEET = "cover.png", "leadsheet.png"
 
 STAGES = ("compose", "arrange", "render", "mix", "master", "encode", "check")
 # Share of the work that is done when a stage begins; from timings on two cores.
@@ -255,6 +255,7 @@ def _make(
             mixed = _mix(take, stems, brief, style)
             memory.give_back()
         written = later.submit(_write_stems, mixed.stems, working / "stems")
+        engraved = later.submit(leadsheet, take.score, working / LEADSHEET)
         with clock.stage("master"):
             mastered = (master_round if brief.loop else master)(mixed.bus, style.master)
         del mixed
@@ -269,8 +270,9 @@ def _make(
                 delivered.audio, delivered.rate, take.score, brief, levels, target_lufs=target_lufs,
                 loudness=delivered.loudness,
             )  # fmt: skip
-            drawn.result()
-    pictures = {"cover": working / COVER, "waveform": picture}
+            for picture_drawn in (engraved, drawn):
+                picture_drawn.result()
+    pictures = {"cover": working / COVER, "leadsheet": working / LEADSHEET, "waveform": picture}
     return _Made(symbols.result() | pictures | audio | {"stems": paths}, measured)
 
 
@@ -298,7 +300,7 @@ def _mix(take: Candidate, stems: dict[str, torch.Tensor], brief: Brief, style: S
 def _write_symbols(score: Score, working: Path) -> dict[str, Path | list[Path]]:
     names = {
         "mid": "track.mid", "musicxml": "track.musicxml", "abc": "track.abc", "score": SCORE,
-        "piano_roll": "piano_roll.png", "leadsheet": "leadsheet.png",
+        "piano_roll": "piano_roll.png",
     }  # fmt: skip
     paths = {kind: working / name for kind, name in names.items()}
     write_midi(score, paths["mid"])
@@ -306,7 +308,6 @@ def _write_symbols(score: Score, working: Path) -> dict[str, Path | list[Path]]:
     write_abc(score, paths["abc"])
     write_exact(score, paths["score"])
     piano_roll(score, paths["piano_roll"])
-    leadsheet(score, paths["leadsheet"])
     return dict(paths)
 
 
