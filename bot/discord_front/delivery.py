@@ -46,7 +46,7 @@ from generator.produce.fit import Fit, fit
 
 _GONE = (401, 403, 404)  # HTTP: this token or message is no more
 _LOOK_BACK = 100  # messages of the channel searched for an interrupted post
-_AT_ONCE = 20  # replies seen to, before those that only say how many are ahead
+_AT_ONCE = 20  # replies that are told how far the work is; more would stand in the way of those that come
 _ORIGINAL: Any = "@original"  # stands for the id of the reply; the library only passes it on
 _log = logger(__name__)
 
@@ -86,6 +86,7 @@ class Courier:
         self._side_by_side = SideBySide(self, service, store.pairs)
         self._woken = asyncio.Event()
         self._throttles: dict[str, Throttle[str]] = {}
+        self._showing = asyncio.Semaphore(_AT_ONCE)
         self._dead: set[str] = set()  # jobs whose reply token ended early
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._held: set[str] = set()  # interactions that are being acknowledged: before that there is nothing to edit
@@ -142,8 +143,7 @@ class Courier:
         ahead = 0
         for row in rows:
             job_id = row["job_id"]
-            crowded = row["state"] == "queued" and len(self._busy) >= _AT_ONCE
-            if job_id not in self._busy and row["interaction_id"] not in self._held and not crowded:
+            if job_id not in self._busy and row["interaction_id"] not in self._held:
                 wait_s = None if usual_s is None else usual_s * (1 + (ahead + 1) / at_once)
                 self._begin(job_id, row["state"], partial(self._serve, row, ahead, wait_s))
             ahead += row["state"] == "queued"
@@ -200,7 +200,8 @@ class Courier:
         line = progress_line(row, ahead, wait_s)
         if self._token_lives(row) and throttle.due(line, time.monotonic()):
             try:
-                await self._edit(row, content=line, view=single_view("cancel", row["job_id"], language_in(row)))
+                async with self._showing:
+                    await self._edit(row, content=line, view=single_view("cancel", row["job_id"], language_in(row)))
             except discord.HTTPException as error:
                 if error.status not in _GONE:
                     raise

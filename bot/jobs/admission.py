@@ -85,7 +85,9 @@ class Admission:
             {server: await store.servers.limits(tx, server) for server in servers},
         )
 
-    async def _refusal(self, tx: Transaction, one: Asked, waiting: _Waiting, rows: _Rows) -> Refused | None:
+    async def _refusal(  # noqa: PLR0911 - a list
+        self, tx: Transaction, one: Asked, waiting: _Waiting, rows: _Rows
+    ) -> Refused | None:
         """Why a job of this listener (or of nobody's in particular), on this server, cannot be accepted."""
         job, limits = one.job, self._limits
         if waiting.maintenance is not None:
@@ -99,13 +101,14 @@ class Admission:
         mine, everybodys = waiting.quotas[job.server_id]
         if mine is not None or everybodys is not None:
             await rows.write(tx)  # what was accepted just now counts
-        for quota, key, sentence in (
-            (None if job.background else mine, one.key, "refused.quota"), (everybodys, None, "refused.server_quota"),
-        ):  # fmt: skip
-            if quota is not None:
-                when = await self._store.servers.free_at(tx, job.server_id, quota, job.created_at, key)
-                if when is not None:
-                    return Refused(sentence, count=quota, when=when)
+        if mine is not None and not job.background:
+            when = await self._store.servers.free_at(tx, job.server_id, mine, job.created_at, one.key)
+            if when is not None:
+                return Refused("refused.quota", count=mine, when=when)
+        if everybodys is not None:
+            when = await self._store.servers.free_at(tx, job.server_id, everybodys, job.created_at)
+            if when is not None:
+                return Refused("refused.server_quota", count=everybodys, when=when)
         return None
 
 

@@ -24,7 +24,7 @@ from tests.bot.test_discord import LISTENER, until_stars
 from tests.bot.test_discord_buttons import told
 from tests.fakes.discord import CHANNEL_ID, FakeDiscord, Fault, Message
 
-MANY = 130
+MANY = 60
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -65,13 +65,16 @@ async def idle_bot(settings: Settings, fake: FakeDiscord) -> AsyncIterator[Runni
         yield bot
 
 
-async def test_all_pieces_of_two_weeks_are_compared(settings: Settings, fake: FakeDiscord) -> None:
+async def test_all_pieces_of_two_weeks_are_compared(
+    settings: Settings, fake: FakeDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reactions, "_PAGE", 25)
     async with open_app(settings) as app:
         pieces = [await posted(app, fake, number, HOUR * (number + 1)) for number in range(MANY)]
-    for _, message in (pieces[0], pieces[60], pieces[-1]):
+    for _, message in (pieces[0], pieces[30], pieces[-1]):
         await fake.react(message, "4️⃣", silent=True)
     async with idle_bot(settings, fake) as bot:
-        for track, _ in (pieces[0], pieces[60], pieces[-1]):
+        for track, _ in (pieces[0], pieces[30], pieces[-1]):
             await until_stars(bot, track, 4)
 
 
