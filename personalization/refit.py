@@ -54,7 +54,7 @@ class SharedTaste:
     @property
     def serves(self) -> bool:
         """Whether it is better than the hand-made prior."""
-        return self.gain > 0
+        return bool(self.gain > 0)
 
     def prior_for(self, groups: Iterable[str]) -> PopulationModel:
         """The prior of a listener of these groups."""
