@@ -24,6 +24,7 @@ from bot.store.messages import Messages
 HEARD = "reactions heard until"  # the fact that says until when nothing was missed
 _LOOK_BACK = timedelta(days=14)  # before that moment; nobody rates older pieces
 _MOST, _PAGE = 5_000, 100  # pieces
+_AT_ONCE = 50  # of the newest pieces: people rate what they have just heard
 _TRIES = 3  # of one piece while Discord is away
 _MINUTE_S = 60.0
 _log = logger(__name__)
@@ -37,7 +38,8 @@ class Reactions:
     def __init__(
         self, client: discord.Client, service: Service, messages: Messages, facts: Facts, *, rest_s: float
     ) -> None:
-        """`rest_s` lies between two pieces that are compared, so that they never stand in the way of an answer."""
+        """`rest_s` lies between two pieces that are compared after the newest ones, so that they never stand in the way
+        of an answer."""
         self._client = client
         self._service = service
         self._messages = messages
@@ -113,10 +115,10 @@ class Reactions:
         before: tuple[datetime, str] | None = None
         while seen < _MOST and (rows := await self._messages.posted_since(since, _PAGE, before)):
             for row in rows:
+                seen += 1
                 if row["channel_open"] and row["channel_id"] not in closed:
                     await self._carefully(row, closed)
-                    await asyncio.sleep(self._rest_s)
-            seen += len(rows)
+                    await asyncio.sleep(self._rest_s if seen >= _AT_ONCE else 0)
             before = (rows[-1]["answered_at"], rows[-1]["job_id"])
         _log.info("reactions compared", pieces=seen)
 

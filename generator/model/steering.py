@@ -34,7 +34,6 @@ _COMPLEXITIES = (0.0, 0.06, 0.15, 0.27, 0.45, 0.72)
 """Middles of the classes of `tokens.DENSITY_EDGES` and `tokens.COMPLEXITY_EDGES`."""
 _NOTE_PULL, _CHORD_PULL = 0.6, 5.0  # logits for each note, or each unit of complexity, that is owed
 _SLOW_PULL = 0.2  # logits for each note that is owed by the whole music; the other pull forgets
-_LONG_PULL = 0.25  # logits against a note that lets so many others wait, for the square of their number
 _MEMORY = 0.4  # of what a bar owes, after the next
 _MOST_NOTES, _MOST_OVERALL, _MOST_COMPLEXITY = 4.0, 10.0, 1.5  # owed, at most
 _USUAL_COMPLEXITY = 0.2  # of the next chord, before it is known
@@ -274,8 +273,7 @@ def _lean_note(
     pull += _SLOW_PULL * float(np.clip(overall, -_MOST_OVERALL, _MOST_OVERALL))
     leaned = logits.copy()
     if state.expects == "dur":
-        waits = np.minimum(density * _LONG, _FARTHEST)
-        leaned[DUR0 : DUR0 + len(DURATIONS)] -= pull * waits + _LONG_PULL * np.maximum(0.0, waits - 1.0) ** 2
+        leaned[DUR0 : DUR0 + len(DURATIONS)] -= pull * np.minimum(density * _LONG, _FARTHEST)
         return leaned
     free = max(state.busy, state.pos + 1) / GRID
     leaned[POS0 : POS0 + len(POSITIONS)] -= pull * np.clip(density * (_AT - free), 0.0, _FARTHEST)

@@ -108,6 +108,7 @@ async def test_a_stop_in_the_middle_leaves_the_rest_to_the_next_start(
     await fake.react(message, "2️⃣", silent=True)
     with monkeypatch.context() as patched:
         patched.setattr(discord_harness, "QUICK", Pace(poll_s=0.05, edit_s=0.3, compare_s=0.2))
+        patched.setattr(reactions, "_AT_ONCE", 2)
         async with idle_bot(settings, fake) as bot:
             await fake.until(lambda: any(pieces[2][1].id in path for _, path, _ in fake.requests))
             assert await told(fake, await fake.slash("privacy what"))  # meanwhile people are served
