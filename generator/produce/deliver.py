@@ -66,6 +66,6 @@ def _deliver(
             break
         target += off
         if over > 0:
-            ceiling -= over + 0.1
+            ceiling -= over + 0.1 * rounds**2  # coding answers a lower ceiling with other peaks; the last try must hold
         sound = to_target(audio, target, ceiling)
     return DeliveredAudio(heard, rate, loudness, rounds)
