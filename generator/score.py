@@ -101,9 +101,16 @@ class Chord:
 
     def symbol(self, key: Key) -> str:
         """As a musician writes it in this key: "Ebmaj7", "D7/F#"."""
-        names = FLAT_NAMES if key.fifths < 0 else SHARP_NAMES
-        over = "" if self.bass is None else f"/{names[self.bass]}"
-        return f"{names[self.root]}{self.quality}{over}"
+        over = "" if self.bass is None else f"/{root_name(self.bass, key)}"
+        return f"{root_name(self.root, key)}{self.quality}{over}"
+
+
+def root_name(pitch_class: int, key: Key) -> str:
+    """The name of a chord's root: of the twelve around the key on the line of fifths, so that the seventh degree of C
+    lowered is Bb, and the leading tone of A minor G#. Cb, Fb, E# and B# are written as the white keys they are."""
+    lowest = key.fifths - (3 if key.mode == "minor" else 5)
+    fifths = lowest + (pitch_class * 7 - lowest) % 12  # C is 0, G 1, F -1
+    return (FLAT_NAMES if fifths < -1 else SHARP_NAMES)[pitch_class % 12]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from generator.notation.midi_in import read_midi
 from generator.notation.musicxml import write_musicxml
 from generator.notation.musicxml_in import read_musicxml
 from generator.notation.page import written
-from generator.score import PPQ, Meter, Note, Part, Section, TempoChange
+from generator.score import PPQ, Chord, Meter, Note, Part, Section, TempoChange
 from tests.generator.scores import band, scale, scores
 
 
@@ -351,3 +351,12 @@ def test_tempo_changes_keep_their_place(tmp_path):
     score = replace(scale(), tempos=(TempoChange(0, 120.0), TempoChange(4 * PPQ, 90.5)))
     write_midi(score, tmp_path / "a.mid")
     assert read_midi(tmp_path / "a.mid").length_s == pytest.approx(score.length_s, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("key", "root", "name"),
+    [("C major", 10, "Bb"), ("C major", 6, "F#"), ("A minor", 8, "G#"), ("E major", 2, "D"), ("Eb major", 1, "Db"),
+     ("F minor", 11, "B"), ("D major", 10, "Bb"), ("Gb major", 11, "B")],
+)  # fmt: skip
+def test_chords_are_named_as_the_key_would_have_it(key, root, name):
+    assert Chord(0, 480, root, "m7").symbol(Key.parse(key)) == f"{name}m7"
