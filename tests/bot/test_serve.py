@@ -43,10 +43,13 @@ def serve(
 
 
 def workers_of(parent: int) -> list[str]:
+    """Its engine's processes that run; other tests of this process may have left a child of another kind."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+            state, its_parent, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
+            engine = b"bot.engine.child" in (entry / "cmdline").read_bytes()
+            if int(its_parent) == parent and state != "Z" and engine:
                 found.append(entry.name)
         except OSError:
             continue
