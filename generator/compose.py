@@ -168,11 +168,10 @@ def _requests(
         high=min(tokens.HIGHEST, style.melody.high - frame.reference), max_leap=style.melody.max_leap,
     )  # fmt: skip
     plain, density, firmness = _controls(brief, style), _density(brief, style), firmness_of(brief.novelty)
+    ends = _section_ends(plan)
     asked = []
     for chords, seed in zip(given, seeds, strict=True):
-        motifs = plan_motifs(
-            style.melody.kind, bars, stream(seed, "motifs"), within=MATERIAL_BARS, ends=_section_ends(plan)
-        )  # fmt: skip
+        motifs = plan_motifs(style.melody.kind, bars, stream(seed, "motifs"), within=MATERIAL_BARS, ends=ends)
         own = replace(
             rules, given_chords=chords, echo=motifs.echo, copies=motifs.copies, rhythms=breaths_of(motifs, rules)
         )  # fmt: skip
@@ -267,31 +266,22 @@ def _vary(
 ) -> Writing[list[Lead]]:
     """Add the variations `names` of its materials to every take, all written in one batch: some bars new, in their old
     rhythm, on the old chords."""
-    tasks = [
-        _variation(lead, name, request, int(stream(seed, f"variation {name}").integers(0, 2**62)))
-        for lead, request, seed in zip(leads, asked, seeds, strict=True)
-        for name in names
-    ]
-    written = iter((yield from writing([request for request, _ in tasks], [seed for _, seed in tasks], boldness)))
+    own = [int(stream(seed, f"variation {name}").integers(0, 2**62)) for seed in seeds for name in names]
+    plain = [(lead, name, request) for lead, request in zip(leads, asked, strict=True) for name in names]
+    varied = [_variation(*one, seed) for one, seed in zip(plain, own, strict=True)]
+    written = iter((yield from writing(varied, own, boldness)))
     return [Lead(lead.key, lead.materials | {name: next(written) for name in names}) for lead in leads]
 
 
-def _variation(lead: Lead, name: str, request: Request, seed: int) -> tuple[Request, int]:
-    """What is asked for the variation `name`, and its seed."""
+def _variation(lead: Lead, name: str, request: Request, seed: int) -> Request:
+    """What is asked for the variation `name`; the seed chooses the bars."""
     strength = VARIATION * (1 + 0.5 * (name.count("'") - 1))
     bars = lead.materials[name[0]]
     rules = replace(
-        request.rules,
-        bars=len(bars),
-        parts=("melody",),
-        echo={},
-        copies={},
-        rhythms={},
-        given_chords={},
-        energies={},
+        request.rules, bars=len(bars), parts=("melody",), echo={}, copies={}, rhythms={}, given_chords={}, energies={},
         home=(),
-    )
-    return vary(replace(request, rules=rules, bars=bars), strength, seed), seed
+    )  # fmt: skip
+    return vary(replace(request, rules=rules, bars=bars), strength, seed)
 
 
 def colour(chord: GridChord, tonic: int, style: Style, complexity: float) -> GridChord:

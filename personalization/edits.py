@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from personalization.genres import genres_of_artist
+from personalization.mood import JAPANESE
 from personalization.statements import Statement, recognise
 from personalization.translate import foreign_words, in_english
 
@@ -47,7 +48,7 @@ def _words() -> _Words:
         return {word.casefold(): meaning for meaning, words in table[name].items() for word in words}
 
     verbs, comparatives, names = meanings("verbs"), meanings("comparatives"), meanings("names")
-    joined = sorted((word for word in {*verbs, *names, *foreign_words()} if ord(word[0]) > 0x3000), key=len)
+    joined = sorted((word for word in {*verbs, *names, *foreign_words()} if JAPANESE.search(word)), key=len)
     japanese = re.compile("|".join(map(re.escape, reversed(joined))))
     filler = frozenset(word.casefold() for word in table["words"]["filler"])
     return _Words(verbs, frozenset(table["words"]["and"]), filler, comparatives, names, japanese)

@@ -22,7 +22,7 @@ _ENDINGS: dict[str, tuple[str, tuple[str, ...]]] = {
 """By language the ending of an adjective as it stands in the table, and those it has beside nouns."""
 
 LANGUAGES = ("german", "spanish", "french", "portuguese", "italian", "japanese")
-_JAPANESE = re.compile(r"[぀-ヿ一-鿿ー]+")
+JAPANESE = re.compile(r"[぀-ヿ一-鿿ー]+")
 _LONGEST_JAPANESE = 8  # characters of a word
 
 
@@ -92,7 +92,7 @@ def words_of(text: str) -> list[str]:
     """Lower-case words and numbers. Japanese, which has no spaces, is cut into the longest words we know."""
     found: list[str] = []
     for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+", text.casefold().replace("’", "'")):
-        found += _cut(word) if _JAPANESE.search(word) else [word]
+        found += _cut(word) if JAPANESE.search(word) else [word]
     return found
 
 

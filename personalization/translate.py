@@ -12,10 +12,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-_LANGUAGES = ("german", "spanish", "french", "portuguese", "italian", "japanese")
-_JAPANESE = "぀-ヿ一-鿿ー"
-_GERMAN_KEY = re.compile(r"(?<!\w)([a-h])(is|es|s)?[- ]?(dur|moll)(?!\w)", re.IGNORECASE)
-_MODES = {"dur": "major", "moll": "minor"}
+from personalization.mood import JAPANESE, LANGUAGES
+
+_GERMAN_KEY = re.compile(r"(?<!\w)([a-h])(is|es|s)?[- ]?(dur|moll)(?!\w)")
 
 
 @cache
@@ -27,7 +26,7 @@ def _table() -> Mapping[str, Any]:
 def _english() -> Mapping[str, str]:
     """English by foreign word or phrase; the earlier language wins a shared one."""
     found: dict[str, str] = {}
-    for language in _LANGUAGES:
+    for language in LANGUAGES:
         for english, words in _table()[language].items():
             for word in words:
                 found.setdefault(word.casefold(), english)
@@ -43,10 +42,6 @@ def _any_of(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
 
 
-def _is_japanese(word: str) -> bool:
-    return re.search(f"[{_JAPANESE}]", word) is not None
-
-
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     """Lengths, keys, words between spaces and words between none (with what takes them back)."""
@@ -54,7 +49,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str], re.P
     signs = [word for word, note in notes.items() if note in {"#", "b"}]
     names = [word for word in notes if word not in signs]
     modes = [word for word, english in words.items() if english in {"major", "minor"}]
-    japanese = {word for word in words if _is_japanese(word)}
+    japanese = {word for word in words if JAPANESE.search(word)}
     number = rf"\d+(?:[.,]\d+)?|{_any_of(_meanings('numbers'))}"
     length = re.compile(rf"(?<![a-zà-ÿ\d])({number})\s*-?\s*({_any_of(_meanings('units'))})(?![a-zà-ÿ])")
     key = re.compile(
@@ -97,6 +92,6 @@ def _key(match: re.Match[str]) -> str:
 
 def _german_key(match: re.Match[str]) -> str:
     """H is what others call B, B is B flat; Es and As are E and A flat."""
-    letter, sign = match[1].upper(), {"is": "#", "es": "b", "s": "b"}.get((match[2] or "").lower(), "")
+    letter, sign = match[1].upper(), {"is": "#", "es": "b", "s": "b"}.get(match[2] or "", "")
     letter, sign = {"H": ("B", sign), "B": ("B", "b")}.get(letter, (letter, sign))
-    return f" {letter}{sign} {_MODES[match[3].lower()]} "
+    return f" {letter}{sign} {_english()[match[3]]} "

@@ -67,18 +67,18 @@ INSTRUMENTS: dict[str, tuple[str, ...]] = {
     "electric guitar": ("clean_guitar", "drive_guitar"), "distorted guitar": ("drive_guitar",),
 }  # fmt: skip
 
-_FILLER = set(
-    "a an and the of for to in on at with me my i i'd you your it its it's this that some something anything please "
-    "make compose write play create give want would like music song track piece tune beat beats sound sounds vibe "
-    "vibes feel feeling mood kind type style genre sort while when from as is be am are was we us our let lets let's "
-    "just more than then minute minutes second seconds long short time day today tonight now new about around into "
-    "over under by or if so too all any one two three four five key tempo bpm lot lots bit little listening listen "
-    "background instrumental version inspired during after before through can could need help get put add "
-    "gib mir bitte mach spiel und oder für mit "
-    "etwas ein eine der die das musik y para con una un de la el et pour avec e um uma some where which what who "
-    "nice good great cool beautiful lovely best favourite favorite "
-    "ich möchte musik stück lied quiero música canción algo je veux musique chanson quelque chose quero canção voglio "
-    "musica canzone qualcosa per pour para per il lo la 曲 音楽 な の を に が は ください 作って 聴きたい".split()
+_PASSED_OVER = (
+    MODIFIERS
+    | FILLER
+    | set(
+        "a an and the of for to in on at with me my i i'd you your it its it's this that some something anything "
+        "please make compose write play create give want would like music song track piece tune beat beats sound "
+        "sounds vibe vibes feel feeling mood kind type style genre sort while when from as is be am are was we us our "
+        "let lets let's just more than then minute minutes second seconds long short time day today tonight now new "
+        "about around into over under by or if so too all any one two three four five key tempo bpm lot lots bit "
+        "little listening listen background instrumental version inspired during after before through can could need "
+        "help get put add where which what who nice good great cool beautiful lovely best favourite favorite".split()
+    )
 )
 
 
@@ -120,7 +120,7 @@ def understand(text: str) -> Understanding:
     used |= feeling.used
     found.hinted_styles, found.hinted = feeling.styles, feeling.attributes
     found.unknown = tuple(dict.fromkeys(
-        word for index, word in enumerate(words) if index not in used and word not in _FILLER | FILLER | MODIFIERS
+        word for index, word in enumerate(words) if index not in used and word not in _PASSED_OVER
     ))  # fmt: skip
     found.heard = _echo(found)
     return found

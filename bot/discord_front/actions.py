@@ -13,7 +13,7 @@ import discord
 from bot.changes import CHANGES, restyled
 from bot.discord_front.buttons import piece_view, single_view
 from bot.discord_front.downloads import pack_stems
-from bot.discord_front.modals import ADDRESS, FORGET, MOST_TEXT, REMIX, Submitted, address_form, remix_form
+from bot.discord_front.modals import ADDRESS, FORGET, REMIX, Submitted, address_form, remix_form
 from bot.discord_front.reactions import listener_of
 from bot.discord_front.replies import file_name, length, reasons
 from bot.discord_front.texts import reader
@@ -21,6 +21,7 @@ from bot.errors import UserError
 from bot.i18n.catalogue import say
 from bot.service import TrackRecord
 from bot.store.pairs import SECOND
+from personalization.request import MAX_TEXT
 
 if TYPE_CHECKING:
     from bot.discord_front.client import Front
@@ -147,7 +148,7 @@ class Actions:
         track = await self._own(asked, form.about)
         text = (await self._service.job(track.id)).request["text"]
         words, style = form.fields["text"], form.fields["style"]
-        if words.strip() != text[:MOST_TEXT].strip():
+        if words.strip() != text[:MAX_TEXT].strip():
             await self._front.accept(asked, words, styles=(style,) if style else None)
         elif style:
             listener, change = listener_of(asked.user.id), restyled(style)

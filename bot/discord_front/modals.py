@@ -16,9 +16,9 @@ from discord import ui
 
 from bot.i18n.catalogue import say
 from generator.brief import STYLES
+from personalization.request import MAX_TEXT
 
 REMIX, ADDRESS, FORGET = KINDS = ("remix", "address", "forget")
-MOST_TEXT = 500
 _OPEN_S = 3600.0  # so long the library keeps a form that nobody submits; it answers none, `submitted` reads them all
 _ID = re.compile(rf"form:(?P<kind>{'|'.join(KINDS)}):(?P<about>[0-9a-z-]{{1,25}})")
 
@@ -37,7 +37,7 @@ def remix_form(track_id: str, text: str, language: str) -> ui.Modal:
     styles = [discord.SelectOption(label=name) for name in STYLES]
     style: ui.Select[Any] = ui.Select(custom_id="style", options=styles, required=False, min_values=0)
     words: ui.TextInput[Any] = ui.TextInput(
-        custom_id="text", style=discord.TextStyle.paragraph, default=text[:MOST_TEXT], max_length=MOST_TEXT
+        custom_id="text", style=discord.TextStyle.paragraph, default=text[:MAX_TEXT], max_length=MAX_TEXT
     )
     form = _form(REMIX, track_id, say(language, "remix.title"))
     form.add_item(ui.Label(text=say(language, "remix.style")[:45], component=style))

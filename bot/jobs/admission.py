@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot.errors import BotError, Refused
-from bot.jobs.job import Job, job_of
+from bot.jobs.job import Job, job_of, row_of
 from bot.jobs.reply import Reply
 from bot.store.database import Transaction
 from bot.store.store import Store
 
 MAINTENANCE = "maintenance"  # the fact that holds the operator's words while nothing new is accepted
-_COLUMNS = tuple(column.name for column in fields(Job))
 
 Admitted = tuple[Job, bool]
 
@@ -143,16 +142,12 @@ class _Rows:
             return
         store = self.store
         await store.listeners.ensure_all(tx, {one.job.listener_id: one.job.created_at for one in asked})
-        await store.jobs.add(tx, [_row(job) for one in asked for job in (one.job, one.other) if job is not None])
+        await store.jobs.add(tx, [row_of(job) for one in asked for job in (one.job, one.other) if job is not None])
         await store.pairs.add(tx, [(one.job.id, one.other.id) for one in asked if one.other is not None])
         used = [one for one in asked if one.job.server_id is not None and one.key is not None]
         await store.servers.use(tx, [_use(one) for one in used])
         replies = [one.reply.row(one.job.id, store.seal) for one in asked if one.reply is not None]
         await store.messages.add(tx, replies)
-
-
-def _row(job: Job) -> dict[str, Any]:
-    return {name: getattr(job, name) for name in _COLUMNS}
 
 
 def _use(one: Asked) -> dict[str, Any]:

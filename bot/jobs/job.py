@@ -15,7 +15,7 @@ queue, so a worker that was thought dead cannot overwrite its successor.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -79,6 +79,11 @@ class Job:
 def job_of(row: Mapping[str, Any]) -> Job:
     """As it was stored."""
     return Job(**{**row, "state": State(row["state"])})
+
+
+def row_of(job: Job) -> dict[str, Any]:
+    """As it is stored; nothing in it is copied."""
+    return {column.name: getattr(job, column.name) for column in fields(job)}
 
 
 @dataclass(frozen=True, slots=True)

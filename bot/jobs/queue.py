@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,6 +33,7 @@ from bot.jobs.job import (
     State,
     TakePost,
     job_of,
+    row_of,
     step,
 )
 from bot.jobs.reply import Reply
@@ -225,7 +226,7 @@ class Queue:
             new = step(job, event, self._clock())
         except IllegalMove as error:
             raise LeaseLost(str(error)) from error
-        if not await self._store.jobs.swap(tx, job.id, job.state, job.fence, asdict(new)):
+        if not await self._store.jobs.swap(tx, job.id, job.state, job.fence, row_of(new)):
             raise LeaseLost("The job is in other hands now.")
         if (job.state, new.state) == (State.RUNNING, State.FAILED) and new.wants_post:
             await self._pass_on(tx, new)

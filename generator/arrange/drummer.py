@@ -112,14 +112,9 @@ class _Task:
 
 
 def _task(
-    plan: Plan,
-    brief: Brief,
-    style: Style,
-    grooves: Sequence[Groove],
-    sections: Sequence[Section],
-    level: int,
+    plan: Plan, brief: Brief, style: Style, grooves: Sequence[Groove], sections: Sequence[Section], level: int,
     seed: int,
-) -> _Task:
+) -> _Task:  # fmt: skip
     """Four bars after a groove of the style that suits the first of the sections."""
     rng = stream(seed, f"drums {level}")
     swung = style.playing.swing_unit == 8 and style.playing.swing > 0.3

@@ -71,12 +71,11 @@ class _Seat:
 
     def hear(self, passage: Sampler, logits: np.ndarray) -> None:
         """Write the passage on, and hand it over when it is finished."""
-        try:
-            kept = passage.write(logits)
-        except ValueError as error:
-            self.go_on(partial(self.writing.throw, error))
-            return
+        kept = passage.write(logits)
         if kept is not None:
             self.past.keep(kept)
         if passage.done:
             self.go_on(partial(self.writing.send, passage.rows))
+        elif not self.past.fits(passage.unread):
+            too_long = ValueError(f"the music does not fit its memory of {self.past.context} tokens")
+            self.go_on(partial(self.writing.throw, too_long))

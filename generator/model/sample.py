@@ -108,14 +108,13 @@ class Sampler:
     def __init__(self, passage: Passage, context: int) -> None:
         """Raises ValueError where the bars cannot fit a context of so many tokens."""
         self._passage = passage
-        self._context = context
         self._takes = [
             _Take(line.prompt.ids(), grammar.start(), line.rules, stream(line.seed, "sample"), line.aim)
             for line in passage.lines
         ]
-        for line in passage.lines:
-            rules = line.rules
-            if len(line.prompt.ids()) + len(rules.order) * (2 + len(rules.parts)) > context:
+        for take in self._takes:
+            rules = take.rules
+            if len(take.row) + len(rules.order) * (2 + len(rules.parts)) > context:
                 raise ValueError(f"{rules.bars} bars do not fit its memory of {context} tokens")
         self.unread: list[list[int]] = [list(take.row) for take in self._takes]
         if self._guided:
@@ -141,9 +140,6 @@ class Sampler:
 
         Returns:
             From which row's past each row goes on, where takes were pruned.
-
-        Raises:
-            ValueError: a row gets longer than the context.
         """
         self._hear(logits)
         kept = self._prune()
@@ -151,8 +147,6 @@ class Sampler:
             _write(take, row, self._passage.boldness, self._waits)
             for take, row in zip(self._takes, self._logits, strict=True)  # type: ignore[arg-type]
         ]
-        if max(len(take.row) for take in self._takes) > self._context:
-            raise ValueError(f"the music does not fit its memory of {self._context} tokens")
         self.unread = [*fresh, *fresh] if self._guided else fresh
         slowest = min(take.state.done for take in self._takes)
         if slowest > self._finished:

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -89,12 +90,9 @@ def decode(path: Path) -> tuple[Tensor, int]:
 
     libsndfile reads in this process what it knows and what needs no conversion, ffmpeg all the rest.
     """
-    try:
-        with soundfile.SoundFile(path) as file:
-            if (file.samplerate, file.channels) == (SAMPLE_RATE, 2):
-                return torch.from_numpy(file.read(dtype="float32").T.copy()), SAMPLE_RATE
-    except (soundfile.SoundFileError, OSError):
-        return _decode_by_ffmpeg(path)
+    with suppress(soundfile.SoundFileError, OSError), soundfile.SoundFile(path) as file:
+        if (file.samplerate, file.channels) == (SAMPLE_RATE, 2):
+            return torch.from_numpy(file.read(dtype="float32").T.copy()), SAMPLE_RATE
     return _decode_by_ffmpeg(path)
 
 
