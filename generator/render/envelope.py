@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -11,6 +14,7 @@ from generator.render.timing import SAMPLE_RATE
 STEP = bend.STEP
 """Samples between the points of a curve (0.36 ms)."""
 FLOOR_DB = -96.0
+_OCTAVES_PER_DB = math.log2(10) / 20
 
 
 def points(length: int, device: torch.device) -> Tensor:
@@ -22,9 +26,16 @@ def points(length: int, device: torch.device) -> Tensor:
 def draw(curve: Tensor, length: int) -> Tensor:
     """Straight lines through control points [..., count]: samples [..., length]. A matrix product is the fastest way to
     write so many short lines."""
-    ramp = torch.arange(STEP, device=curve.device, dtype=curve.dtype) / STEP
-    lines = torch.stack([curve[..., :-1], curve.diff(dim=-1)], -1) @ torch.stack([torch.ones_like(ramp), ramp])
+    starts, ends = curve[..., :-1], curve[..., 1:]
+    lines = torch.stack([starts, ends - starts], -1) @ _ramp(curve.dtype, curve.device)
     return lines.flatten(-2)[..., :length]
+
+
+@cache
+def _ramp(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """What a line's start and its rise add at each of its samples [2, STEP]."""
+    share = torch.arange(STEP, device=device, dtype=dtype) / STEP
+    return torch.stack([torch.ones_like(share), share])
 
 
 def decibels(
@@ -34,13 +45,17 @@ def decibels(
 
     As in a SoundFont, `decay_s` and `release_s` are the times for a fall of 96 dB. -> [B, T]
     """
-    level = ((hold_s[:, None] - times) * (-FLOOR_DB / decay_s[:, None])).clamp(max=0.0)
-    level = torch.maximum(level, sustain_db[:, None])
-    return level + ((off_s[:, None] - times) * (-FLOOR_DB / release_s[:, None])).clamp(max=0.0)
+    level = _falling(times, hold_s, decay_s).maximum(sustain_db[:, None])
+    return level.add_(_falling(times, off_s, release_s))
+
+
+def _falling(times: Tensor, begin_s: Tensor, length_s: Tensor) -> Tensor:
+    """0 dB until `begin_s`, then down by 96 dB in every `length_s`. -> [B, T]"""
+    return (begin_s[:, None] - times).mul_(length_s.reciprocal().mul_(-FLOOR_DB)[:, None]).clamp_(max=0.0)
 
 
 def amplitude(level_db: Tensor, times: Tensor, delay_s: Tensor, attack_s: Tensor) -> Tensor:
     """Linear gain of levels [B, T], with a straight attack after a delay; nothing below -96 dB sounds. -> [B, T]"""
-    rise = ((times - delay_s[:, None]) / attack_s[:, None]).clamp(0.0, 1.0)
-    gain = torch.exp2(level_db * 0.16609640474)  # 1 dB = log2(10) / 20 octaves of amplitude
-    return torch.where(level_db > FLOOR_DB, gain, 0.0) * rise
+    rise = (times - delay_s[:, None]).div_(attack_s[:, None]).clamp_(0.0, 1.0)
+    heard = torch.nn.functional.threshold(level_db, FLOOR_DB, -math.inf)
+    return heard.mul_(_OCTAVES_PER_DB).exp2_().mul_(rise)

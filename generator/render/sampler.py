@@ -1,7 +1,7 @@
 """Plays the notes of a part on the zones of a SoundFont preset.
 
-Every distinct (zone, pitch, filter) is computed once, as a row (`waves`). Loudness curves are computed for batches of
-notes. Each note is then its row times its curve, added to the stem at its place.
+Every distinct (zone, pitch, filter) is computed once, as a row (`waves`). The notes of a batch of rows get their
+loudness curves together; each note is then its row times its curve, added to the stem at its place.
 A drum kit ignores note ends: its sounds run out, or are choked by their exclusive class.
 """
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,9 +19,8 @@ from generator.errors import SoundError
 from generator.render import envelope
 from generator.render.sf2 import SoundFont, Zone
 from generator.render.timing import SAMPLE_RATE, Event
-from generator.render.waves import RowKey, keyed_seconds, oscillation, ratio, rows, seconds
+from generator.render.waves import RowKey, keyed_seconds, most_samples, oscillation, ratio, rows, seconds
 
-_BATCH_SAMPLES = 1 << 22  # a curve has a point for every 16 of them
 _CHOKE_S = 0.12
 _LONGEST_S = 30.0
 _CUTOFF_STEP = 100  # cents: nobody hears an edge above the note move by a semitone
@@ -28,14 +28,29 @@ _EMU_FACTOR = 0.4  # fonts are voiced for hardware that applies 0.4 of the writt
 
 
 @dataclass(frozen=True, slots=True)
-class _Hit:
-    """One zone sounding for one event; `off` and `length` in samples."""
+class _Layer:
+    """A zone as it sounds at a pitch and velocity.
 
+    `key` is of the straight note, `contour` the curve's delay, attack, end of hold and decay in seconds, sustain in dB.
+    """
+
+    zone: Zone
+    key: RowKey
+    ratio: float
+    gains: tuple[float, float]
+    contour: tuple[float, float, float, float, float]
+    release_s: float
+
+
+class _Hit(NamedTuple):
+    """A layer sounding for one event; `off` and `length` in samples from its start."""
+
+    layer: _Layer
     event: Event
     key: RowKey
     off: int
     length: int
-    choked: bool
+    release_s: float
 
 
 def play(
@@ -45,32 +60,41 @@ def play(
     zones = font.zones(bank, program)
     if not zones:
         raise SoundError(f"The soundfont has no preset {program} in bank {bank}.")
-    hits = [
-        replace(hit, length=min(hit.length, total - hit.event.start))  # nothing is heard after the end
-        for hit in _hits(zones, played, kit=kit)
-        if hit.event.start < total
-    ]
     stem = torch.zeros(2, total, device=device)
-    if not hits:
-        return stem
+    hits = _hits(zones, played, total, kit=kit)
     bends = {hit.key.bend: hit.event.bend for hit in hits if hit.event.bend is not None}
-    wanted: dict[RowKey, int] = {}
     played_by: dict[RowKey, list[_Hit]] = {}
     for hit in hits:
-        wanted[hit.key] = max(wanted.get(hit.key, 0), hit.length)
         played_by.setdefault(hit.key, []).append(hit)
-    for key, row in rows(font, zones, wanted, bends, device):
-        for hit, curve in _with_curves(zones, played_by[key], len(row), device):
-            _place(stem, zones[key.zone], hit, row, curve)
+    wanted = {key: max(hit.length for hit in own) for key, own in played_by.items()}
+    for batch in rows(font, zones, wanted, bends, device):
+        _add(stem, [(hit, row[: hit.length]) for key, row in batch for hit in played_by[key]])
     return stem
 
 
-def _place(stem: Tensor, zone: Zone, hit: _Hit, row: Tensor, curve: Tensor) -> None:
-    start, length = hit.event.start, len(curve)
-    sound = row[:length] * curve
-    for channel, gain in enumerate(_gains(zone, hit.event.velocity)):
-        if gain > 0:
-            stem[channel, start : start + length].add_(sound, alpha=gain)
+def _add(stem: Tensor, sounding: Sequence[tuple[_Hit, Tensor]]) -> None:
+    """Hits with their rows, each cut where hit or row ends."""
+    sides = stem.unbind()
+    for batch in _batches(sounding, stem.device):
+        curves = _curves([hit for hit, _ in batch], len(batch[-1][1]), stem.device)
+        for (hit, row), curve in zip(batch, curves.unbind(), strict=True):
+            start, length = hit.event.start, len(row)
+            for side, gain in zip(sides, hit.layer.gains, strict=True):
+                if gain > 0:
+                    side[start : start + length].addcmul_(row, curve[:length], value=gain)
+
+
+def _batches(sounding: Sequence[tuple[_Hit, Tensor]], device: torch.device) -> Iterator[Sequence[tuple[_Hit, Tensor]]]:
+    """Hits of similar length together, bounded by memory; the last of each batch is the longest."""
+    batch: list[tuple[_Hit, Tensor]] = []
+    for hit, row in sorted(sounding, key=lambda own: (len(own[1]), own[0].event.start)):
+        if batch and (len(batch) + 1) * len(row) > most_samples(device):
+            yield batch
+            batch = []
+        if len(row):
+            batch.append((hit, row))
+    if batch:
+        yield batch
 
 
 def _gains(zone: Zone, velocity: int) -> tuple[float, float]:
@@ -84,48 +108,73 @@ def _gains(zone: Zone, velocity: int) -> tuple[float, float]:
     return (left if left > 1e-6 else 0.0), (right if right > 1e-6 else 0.0)
 
 
-def _hits(zones: Sequence[Zone], played: Sequence[Event], *, kit: bool) -> list[_Hit]:
-    chosen: dict[tuple[int, int], list[int]] = {}
+def _hits(zones: Sequence[Zone], played: Sequence[Event], total: int, *, kit: bool) -> list[_Hit]:
+    """Every layer of every event as far as it is heard within `total` samples."""
+    layers = _layers(zones, played, kit=kit)
     hits: list[_Hit] = []
     later_choke: dict[int, int] = {}  # exclusive class -> start of the next note of it (walking backwards)
     for event in sorted(played, key=lambda event: -event.start):
-        spot = (event.pitch, event.velocity)
-        if spot not in chosen:
-            chosen[spot] = [index for index, zone in enumerate(zones) if zone.plays(*spot)]
-        classes = set()
-        for index in chosen[spot]:
-            group = zones[index].generators["exclusive_class"]
-            classes.add(group)
+        groups = set()
+        for layer in layers[event.pitch, event.velocity]:
+            group = layer.zone.generators["exclusive_class"]
+            groups.add(group)
             choke = later_choke.get(group) if group else None
-            hits.append(_hit(zones, index, event, choke, kit=kit))
-        for group in classes - {0}:
+            hits.append(_hit(layer, event, choke, total, kit=kit))
+        for group in groups - {0}:
             later_choke[group] = event.start
     return [hit for hit in hits if hit.length > 0]
 
 
-def _hit(zones: Sequence[Zone], index: int, event: Event, choke: int | None, *, kit: bool) -> _Hit:
-    zone = zones[index]
+def _layers(zones: Sequence[Zone], played: Sequence[Event], *, kit: bool) -> dict[tuple[int, int], list[_Layer]]:
+    """The layers of every pitch and velocity that is played."""
+    velocities: dict[int, set[int]] = {}
+    for event in played:
+        velocities.setdefault(event.pitch, set()).add(event.velocity)
+    layers: dict[tuple[int, int], list[_Layer]] = {}
+    for pitch, struck in velocities.items():
+        near = [(index, zone) for index, zone in enumerate(zones) if zone.keys[0] <= pitch <= zone.keys[1]]
+        for velocity in struck:
+            heard = [(index, zone) for index, zone in near if zone.plays(pitch, velocity)]
+            layers[pitch, velocity] = [_layer(zone, index, pitch, velocity, kit=kit) for index, zone in heard]
+    return layers
+
+
+def _layer(zone: Zone, index: int, pitch: int, velocity: int, *, kit: bool) -> _Layer:
+    own = zone.generators
+    cutoff = _CUTOFF_STEP * round(_cutoff_cents(zone, pitch, velocity, kit=kit) / _CUTOFF_STEP)
+    delay, attack = seconds(own["delay_vol_env"]), seconds(own["attack_vol_env"])
+    hold = keyed_seconds(zone, pitch, "hold_vol_env", "key_to_vol_hold")
+    decay = keyed_seconds(zone, pitch, "decay_vol_env", "key_to_vol_decay")
+    sustain_db = -min(max(own["sustain_vol_env"], 0), 960) / 10.0
+    return _Layer(
+        zone,
+        RowKey(index, pitch, cutoff, 0),
+        ratio(zone, pitch),
+        _gains(zone, velocity),
+        (delay, attack, delay + attack + hold, decay, sustain_db),
+        seconds(own["release_vol_env"]),
+    )
+
+
+def _hit(layer: _Layer, event: Event, choke: int | None, total: int, *, kit: bool) -> _Hit:
+    zone, key, release_s = layer.zone, layer.key, layer.release_s
     longest = round(_LONGEST_S * SAMPLE_RATE)
-    looped = zone.generators["sample_mode"] != 0
-    off = longest if kit and not looped else min(event.length, longest)
-    choked = choke is not None and choke - event.start < off
-    release_s = seconds(zone.generators["release_vol_env"])
-    if choke is not None and choked:
+    mode = zone.generators["sample_mode"]
+    off = longest if kit and not mode else min(event.length, longest)
+    if choke is not None and choke - event.start < off:
         off, release_s = max(choke - event.start, 1), _CHOKE_S
-    length = off + round(release_s * SAMPLE_RATE)
-    until_loop_end = looped and zone.generators["sample_mode"] == 3
-    if not looped:
-        length = min(length, int((zone.end - zone.start) / ratio(zone, event.pitch)))
-    elif until_loop_end:
-        length = min(length, off + int((zone.end - zone.loop_start) / ratio(zone, event.pitch)))
-    cents = _cutoff_cents(zone, event, kit=kit)
-    cutoff = _CUTOFF_STEP * round(cents / _CUTOFF_STEP)
-    bend = event.start + 1 if event.bend is not None else 0  # notes of one moment bend together
-    key = RowKey(index, event.pitch, cutoff, off if until_loop_end else 0, bend)
-    return _Hit(event, key, off, min(length, longest), choked)
+    length = min(off + round(release_s * SAMPLE_RATE), longest, total - event.start)
+    if mode == 0:
+        length = min(length, int((zone.end - zone.start) / layer.ratio))
+    elif mode == 3:  # the loop ends with the note
+        length = min(length, off + int((zone.end - zone.loop_start) / layer.ratio))
+    if mode == 3 or event.bend is not None:
+        bend = event.start + 1 if event.bend is not None else 0  # notes of one moment bend together
+        key = RowKey(key.zone, key.pitch, key.cutoff_cents, off if mode == 3 else 0, bend)
+    return _Hit(layer, event, key, off, length, release_s)
 
 
-def _cutoff_cents(zone: Zone, event: Event, *, kit: bool) -> float:
+def _cutoff_cents(zone: Zone, pitch: int, velocity: int, *, kit: bool) -> float:
     """Filter cutoff for how hard the note is played.
 
     The default velocity modulator takes two octaves off soft notes, which swallows the fundamental of fonts voiced
@@ -135,59 +184,22 @@ def _cutoff_cents(zone: Zone, event: Event, *, kit: bool) -> float:
     written = zone.generators["filter_fc"]
     if kit:
         return written
-    softened = written + zone.velocity_to_filter * (127 - event.velocity) / 128
-    return max(softened, min(written, event.pitch * 100 + 3600))
+    softened = written + zone.velocity_to_filter * (127 - velocity) / 128
+    return max(softened, min(written, pitch * 100 + 3600))
 
 
-def _with_curves(
-    zones: Sequence[Zone], hits: Sequence[_Hit], longest: int, device: torch.device
-) -> Iterator[tuple[_Hit, Tensor]]:
-    """Hits of one row with their volume envelopes, each cut where hit or row ends; batches are bounded by memory."""
-    hits = [replace(hit, length=min(hit.length, longest)) for hit in hits]
-    batch: list[_Hit] = []
-    for hit in sorted(hits, key=lambda hit: (hit.length, hit.event.start)):
-        if batch and (len(batch) + 1) * hit.length > _BATCH_SAMPLES:
-            yield from _drawn(batch, _curves(zones, batch, device))
-            batch = []
-        batch.append(hit)
-    if longest:
-        yield from _drawn(batch, _curves(zones, batch, device))
-
-
-def _drawn(batch: Sequence[_Hit], curves: Tensor) -> Iterator[tuple[_Hit, Tensor]]:
-    for hit, curve in zip(batch, curves, strict=True):
-        yield hit, envelope.draw(curve[: -(-hit.length // envelope.STEP) + 1], hit.length)
-
-
-def _curves(zones: Sequence[Zone], batch: Sequence[_Hit], device: torch.device) -> Tensor:
-    """Volume envelopes at control points [B, points]."""
-    values = [zones[hit.key.zone].generators for hit in batch]
-
-    def column(numbers: list[float]) -> Tensor:
-        return torch.tensor(numbers, device=device, dtype=torch.float32)
-
-    def keyed(hit: _Hit, time: str, scale: str) -> float:
-        return keyed_seconds(zones[hit.key.zone], hit.event.pitch, time, scale)
-
-    length = max(hit.length for hit in batch)
+def _curves(batch: Sequence[_Hit], length: int, device: torch.device) -> Tensor:
+    """Volume envelopes [B, length]."""
     times = envelope.points(length, device)
-    delay = column([seconds(own["delay_vol_env"]) for own in values])
-    attack = column([seconds(own["attack_vol_env"]) for own in values])
-    hold = column([keyed(hit, "hold_vol_env", "key_to_vol_hold") for hit in batch])
-    decay = column([keyed(hit, "decay_vol_env", "key_to_vol_decay") for hit in batch])
-    sustain = column([-min(max(own["sustain_vol_env"], 0), 960) / 10.0 for own in values])
-    off = column([hit.off / SAMPLE_RATE for hit in batch])
-    release = column(
-        [_CHOKE_S if hit.choked else seconds(own["release_vol_env"]) for hit, own in zip(batch, values, strict=True)]
-    )
-    level = envelope.decibels(
-        times, hold_s=delay + attack + hold, decay_s=decay, sustain_db=sustain, off_s=off, release_s=release
-    )
-    return envelope.amplitude(level + _tremolo_db(values, times), times, delay, attack)
+    columns = [(*hit.layer.contour, hit.off / SAMPLE_RATE, hit.release_s) for hit in batch]
+    delay, attack, hold, decay, sustain, off, release = torch.tensor(columns, device=device).unbind(1)
+    level = envelope.decibels(times, hold_s=hold, decay_s=decay, sustain_db=sustain, off_s=off, release_s=release)
+    level = _with_tremolo(level, [hit.layer.zone.generators for hit in batch], times)
+    return envelope.draw(envelope.amplitude(level, times, delay, attack), length)
 
 
-def _tremolo_db(values: Sequence[Mapping[str, int]], times: Tensor) -> Tensor:
-    """What the modulation oscillator adds to the level at `times` [T], in dB. -> [B, T], or [1, 1] where none does"""
+def _with_tremolo(level_db: Tensor, values: Sequence[Mapping[str, int]], times: Tensor) -> Tensor:
+    """Levels [B, T] and what the modulation oscillators of their zones add to them."""
     if not any(own["mod_lfo_to_volume"] for own in values):
-        return times.new_zeros(1, 1)
-    return torch.stack([own["mod_lfo_to_volume"] / 10.0 * oscillation(own, "mod", times) for own in values])
+        return level_db
+    return level_db + torch.stack([own["mod_lfo_to_volume"] / 10.0 * oscillation(own, "mod", times) for own in values])

@@ -17,7 +17,7 @@ from torch import Tensor
 from generator.render import envelope
 from generator.render.bend import MOST_CENTS, Bend
 from generator.render.filters import lowpass, swept_lowpass
-from generator.render.sf2 import SoundFont, Zone
+from generator.render.sf2 import Samples, SoundFont, Zone
 from generator.render.timing import SAMPLE_RATE
 
 _FRACTION_BITS = 24
@@ -27,8 +27,10 @@ _OPEN_CENTS = 13400  # 19 kHz: a filter that nobody hears
 _SILENT = 10 ** (-90 / 20)
 _TRIM_STEP = 1024
 _MOST_READ = 1 << 25  # source samples of one note: half a minute, bent up by two octaves from four above; then silence
-_BATCH = {"cpu": 1 << 17}  # samples computed together; what lies in between has to fit the processor's cache
+_BATCH = {"cpu": 1 << 18}  # samples computed together; what lies in between has to fit the processor's cache
 _BATCH_ELSEWHERE = 1 << 23
+
+Cubics = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,37 +69,41 @@ def ratio(zone: Zone, pitch: int) -> float:
     return float(zone.rate / SAMPLE_RATE * 2.0 ** (min(max(cents, -12000), 8400) / 1200.0))
 
 
+def most_samples(device: torch.device) -> int:
+    """How many samples to compute together."""
+    return _BATCH.get(device.type, _BATCH_ELSEWHERE)
+
+
 def rows(
     font: SoundFont, zones: Sequence[Zone], wanted: Mapping[RowKey, int], bends: Mapping[int, Bend],
     device: torch.device,
-) -> Iterator[tuple[RowKey, Tensor]]:  # fmt: skip
-    """The waveform of every key, at most as long as is wanted of it: shorter where it has died away before."""
+) -> Iterator[list[tuple[RowKey, Tensor]]]:  # fmt: skip
+    """The waveform of every key, in batches: at most as long as is wanted of it, shorter where it has died away."""
     by_zone: dict[int, list[RowKey]] = {}
     for key in sorted(wanted):
         by_zone.setdefault(key.zone, []).append(key)
     for index, keys in by_zone.items():
         zone = zones[index]
         source = _Source(font, zone, max(_reach(zone, key, wanted[key]) for key in keys), device)
-        for batch, length in _batches(keys, wanted, device):
-            sound = _read(source, zone, batch, length, bends.get(batch[0].bend))
-            sound = _filter(sound, zone, batch)
-            for key, row in zip(batch, sound, strict=True):
-                yield key, _trimmed(row[: wanted[key]])
+        for batch in _batches(keys, wanted, device):
+            lengths = [wanted[key] for key in batch]
+            length = -(-lengths[-1] // _TRIM_STEP) * _TRIM_STEP
+            sound = _filter(_read(source, zone, batch, length, bends.get(batch[0].bend)), zone, batch)
+            heard = _heard(sound, lengths)
+            yield [(key, row[:end]) for key, row, end in zip(batch, sound.unbind(), heard, strict=True)]
 
 
-def _batches(
-    keys: Sequence[RowKey], wanted: Mapping[RowKey, int], device: torch.device
-) -> Iterator[tuple[list[RowKey], int]]:
-    """Keys of one bend and similar length together, bounded by memory, and the longest length of each batch."""
-    most = _BATCH.get(device.type, _BATCH_ELSEWHERE)
+def _batches(keys: Sequence[RowKey], wanted: Mapping[RowKey, int], device: torch.device) -> Iterator[list[RowKey]]:
+    """Keys of one bend and similar length together, bounded by memory; the last of each batch is the longest."""
+    most = most_samples(device)
     batch: list[RowKey] = []
     for key in sorted(keys, key=lambda key: (key.bend, wanted[key], key)):
         if batch and (key.bend != batch[-1].bend or (len(batch) + 1) * wanted[key] > most):
-            yield batch, wanted[batch[-1]]
+            yield batch
             batch = []
         batch.append(key)
     if batch:
-        yield batch, wanted[batch[-1]]
+        yield batch
 
 
 def _reach(zone: Zone, key: RowKey, length: int) -> int:
@@ -107,69 +113,79 @@ def _reach(zone: Zone, key: RowKey, length: int) -> int:
 
 
 class _Source:
-    """A zone's samples in [-1, 1] with its loop written out for `reach` samples, and what follows the loop."""
+    """A zone's samples with its loop written out for `reach` samples, and what follows the loop.
+
+    Nothing is read from the file that no row reaches.
+    """
 
     def __init__(self, font: SoundFont, zone: Zone, reach: int, device: torch.device) -> None:
-        mode = zone.generators["sample_mode"]
-        raw = font.samples(zone.start, zone.end).astype(np.float32)
-        raw *= 1 / 32768.0
+        mode, level = zone.generators["sample_mode"], _passband(zone) / 32768
         self.loop_start, self.period = zone.loop_start - zone.start, zone.loop_end - zone.loop_start
-        straight = raw
         if mode:
+            raw = font.samples(zone.start, zone.end if mode == 3 else zone.loop_end)
             loop = raw[self.loop_start : self.loop_start + self.period]
             straight = np.concatenate([raw[: self.loop_start], np.resize(loop, max(reach - self.loop_start, 1))])
-        self.whole = self._cubics(straight, device)
-        self.tail = self._cubics(raw, device) if mode == 3 else None
+        else:
+            raw = straight = font.samples(zone.start, min(zone.end, zone.start + reach))
+        self.whole = _cubics(straight, level, device)
+        self.tail = _cubics(raw, level, device) if mode == 3 else None
 
-    @staticmethod
-    def _cubics(raw: np.ndarray[tuple[int], np.dtype[np.float32]], device: torch.device) -> Tensor:
-        """The four-point cubic (Hermite) of every sample and the next: factors of t to the power of 0 … 3 [4, samples].
 
-        One sample of silence before, a few after. A sample is read several times; so its cubic is made beforehand.
-        """
-        padded = torch.from_numpy(np.pad(raw, (1, _GUARD))).to(device)
-        a, b, c, d = (padded[shift : len(padded) - 3 + shift] for shift in range(4))
-        slope, next_slope, rise = (c - a).mul_(0.5), (d - b).mul_(0.5), c - b
-        cubic = (slope + next_slope).sub_(rise, alpha=2)
-        return torch.stack([b, slope, rise.sub_(slope).sub_(cubic), cubic])
+def _cubics(raw: Samples, level: float, device: torch.device) -> Cubics:
+    """The four-point cubic (Hermite) of every sample and the next: factors of t to the power of 0 … 3.
+
+    One sample of silence before, a few after. A sample is read several times; so its cubic is made beforehand.
+    """
+    padded = torch.zeros(1 + len(raw) + _GUARD, device=device)
+    torch.mul(torch.from_numpy(raw).to(device), level, out=padded[1 : 1 + len(raw)])
+    count = len(padded) - 3
+    even, following = padded[1 : 1 + count], padded[2 : 2 + count]
+    slopes = (padded[2:] - padded[:-2]).mul_(0.5)
+    linear, rise = slopes[:count], following - even
+    cubic = (linear + slopes[1:]).sub_(rise, alpha=2)
+    return even, linear, rise.sub_(linear).sub_(cubic), cubic
 
 
 def _read(source: _Source, zone: Zone, keys: Sequence[RowKey], length: int, played: Bend | None) -> Tensor:
     """Every key's zone at its pitch, bent as the zone and the player want it. -> [B, length]"""
-    device = source.whole.device
-    steps = torch.tensor([round(ratio(zone, key.pitch) * 2**_FRACTION_BITS) for key in keys], device=device)
+    device = source.whole[0].device
+    advance = [round(ratio(zone, key.pitch) * 2**_FRACTION_BITS) / 2**_FRACTION_BITS for key in keys]
+    steps = torch.tensor(advance, device=device, dtype=torch.float64)[:, None]
     bend = _bend(zone, keys, length, device, played) if _bends(zone) or played is not None else None
     out = torch.empty(len(keys), length, device=device)
-    stretch = max(_BATCH.get(device.type, _BATCH_ELSEWHERE) // len(keys) // envelope.STEP, 1) * envelope.STEP
+    stretch = max(most_samples(device) // len(keys) // envelope.STEP, 1) * envelope.STEP
     for at in range(0, length, stretch):
         count = min(stretch, length - at)
-        time = torch.arange(at, at + count, device=device) if bend is None else _drawn(bend, at, count)
-        position = steps[:, None] * time if bend is None else (steps[:, None].double() * time).long()
-        out[:, at : at + count] = _interpolated(source.whole, position)
+        if bend is None:
+            time = torch.arange(at, at + count, device=device, dtype=torch.float64)
+        else:
+            time = _drawn(bend, at, count)
+        position = steps * time
+        _interpolate(source.whole, position, out[:, at : at + count])
         for row, key in enumerate(keys):
             if source.tail is not None and key.release < at + count:
                 first = max(key.release - at, 0)
-                jump = _loops_done(source, int(steps[row]) * key.release) << _FRACTION_BITS
-                out[row, at + first : at + count] = _interpolated(source.tail, position[row, first:] - jump)
+                jump = _loops_done(source, advance[row] * key.release)
+                _interpolate(source.tail, position[row, first:] - jump, out[row, at + first : at + count])
     return out
 
 
-def _loops_done(source: _Source, position: int) -> int:
+def _loops_done(source: _Source, position: float) -> int:
     """Source samples by which a position in the written-out loop lies beyond the same place in the sample."""
-    beyond = (position >> _FRACTION_BITS) - source.loop_start
+    beyond = int(position) - source.loop_start
     return beyond // source.period * source.period if beyond > 0 else 0
 
 
-def _interpolated(cubics: Tensor, position: Tensor) -> Tensor:
-    """The cubics of a source at 64-bit fixed-point positions, exact however long the note.
+def _interpolate(cubics: Cubics, position: Tensor, into: Tensor) -> None:
+    """The cubics of a source at positions in float64, exact to 2^-24 of a sample however long the note.
 
     Beyond the end of the source there is silence.
     """
-    t = (position & ((1 << _FRACTION_BITS) - 1)).float().mul_(2.0**-_FRACTION_BITS)
-    where = (position >> _FRACTION_BITS).clamp_(0, cubics.shape[1] - 1).flatten()
+    position = position.clamp(0, len(cubics[0]) - 1)
+    where = position.to(torch.int32).flatten()
+    t = position.frac_().to(into.dtype)
     even, linear, square, cubic = (factors.index_select(0, where).view(t.shape) for factors in cubics)
-    read: Tensor = cubic.mul_(t).add_(square).mul_(t).add_(linear).mul_(t).add_(even)
-    return read
+    torch.addcmul(even, linear.addcmul_(square.addcmul_(cubic, t), t), t, out=into)
 
 
 def _bends(zone: Zone) -> bool:
@@ -231,17 +247,16 @@ def modulation(zone: Zone, keys: Sequence[RowKey], times: Tensor) -> Tensor:
 def _filter(sound: Tensor, zone: Zone, keys: Sequence[RowKey]) -> Tensor:
     """The zone's low-pass: one that moves with the modulation envelope and oscillator, or one that stands still."""
     own = zone.generators
-    q_db = min(max(own["filter_q"], 0), 960) / 10.0
-    depth, level = own["mod_env_to_filter"], 10 ** (-q_db / 40.0)
+    q_db, depth = _resonance_db(zone), own["mod_env_to_filter"]
     if own["mod_lfo_to_filter"] or (depth and not _settled(zone)):
-        return swept_lowpass(sound, _moving_cutoffs(zone, keys, sound), _quality(q_db), _HOP).mul_(level)
+        return swept_lowpass(sound, _moving_cutoffs(zone, keys, sound), _quality(q_db), _HOP)
     cents = [key.cutoff_cents + depth for key in keys]
     heard = [row for row, cutoff in enumerate(cents) if cutoff < _OPEN_CENTS or q_db > 0]
     cutoffs = [8.176 * 2.0 ** (cents[row] / 1200.0) for row in heard]
     if len(heard) == len(keys):
-        return lowpass(sound, cutoffs, _quality(q_db)).mul_(level)
+        return lowpass(sound, cutoffs, _quality(q_db))
     if heard:
-        sound[heard] = lowpass(sound[heard], cutoffs, _quality(q_db)).mul_(level)
+        sound[heard] = lowpass(sound[heard], cutoffs, _quality(q_db))
     return sound
 
 
@@ -262,14 +277,27 @@ def _settled(zone: Zone) -> bool:
     return own["sustain_mod_env"] <= 0 and max(own["delay_mod_env"], own["attack_mod_env"]) <= -7000
 
 
+def _resonance_db(zone: Zone) -> float:
+    return min(max(zone.generators["filter_q"], 0), 960) / 10.0
+
+
+def _passband(zone: Zone) -> float:
+    """What a resonant filter lets through beside its resonance."""
+    return float(10 ** (-_resonance_db(zone) / 40.0))
+
+
 def _quality(q_db: float) -> float:
     """Resonance in dB above the passband to the quality of a biquad; 0 dB is flat (0.707)."""
     return float(10 ** ((q_db - 3.01) / 20.0))
 
 
-def _trimmed(row: Tensor) -> Tensor:
-    """Without what lies 90 dB below its peak at the end: recorded strokes ring into much silence."""
-    padded = torch.nn.functional.pad(row, (0, -len(row) % _TRIM_STEP)).view(-1, _TRIM_STEP)
-    loud = torch.maximum(padded.amax(1), -padded.amin(1))
-    heard = (loud > float(loud.max()) * _SILENT).nonzero()
-    return row[: (int(heard[-1]) + 1) * _TRIM_STEP].clone() if len(heard) else row[:0]
+def _heard(sound: Tensor, lengths: Sequence[int]) -> list[int]:
+    """How much of each row [B, n] there is before it stays 90 dB below its peak: recorded strokes ring into much
+    silence. What lies beyond its length is made silent."""
+    for row, length in zip(sound.unbind(), lengths, strict=True):
+        row[length:] = 0.0
+    blocks = sound.view(len(sound), -1, _TRIM_STEP)
+    loud = torch.maximum(blocks.amax(-1), -blocks.amin(-1)).cpu().numpy()
+    heard = loud > loud.max(1, keepdims=True) * _SILENT
+    ends = np.where(heard.any(1), heard.shape[1] - heard[:, ::-1].argmax(1), 0) * _TRIM_STEP
+    return [min(int(end), length) for end, length in zip(ends, lengths, strict=True)]
