@@ -66,13 +66,13 @@ def _response_table(q: float, frame: int, device: torch.device) -> Tensor:
 
 
 def swept_lowpass(sound: Tensor, cutoff_hz: Tensor, q: float, hop: int) -> Tensor:
-    """Filter rows [B, n] with cutoffs [B, n // hop + 2] (Hz) given every `hop` samples.
+    """Filter the sides of notes [B, sides, n] with cutoffs [B, n // hop + 2] (Hz) given every `hop` samples.
 
     The input is cut into overlapping triangular windows; each goes through the causal filter of its moment and
     the results add up, so the filter glides. `hop` is at most 1024: the rest of a frame is for ringing, and frames are
     as short as the lowest cutoff allows.
     """
-    rows, length = sound.shape
+    notes, sides, length = sound.shape
     frames = length // hop + 2
     lowest = float(cutoff_hz.min())
     # A resonance falls by exp(-pi f t / q): below -78 dB where a shorter frame ends.
@@ -80,18 +80,19 @@ def swept_lowpass(sound: Tensor, cutoff_hz: Tensor, q: float, hop: int) -> Tenso
     padded = torch.nn.functional.pad(sound, (hop, frames * hop + hop - hop - length))
     ramp = torch.arange(hop, device=sound.device, dtype=torch.float32) / hop
     window = torch.cat([ramp, 1 - ramp])
-    cut = padded.unfold(-1, 2 * hop, hop)[:, :frames]
+    cut = padded.unfold(-1, 2 * hop, hop)
     step = (torch.log2(cutoff_hz[:, :frames].clamp(min=_LOWEST_HZ) / _LOWEST_HZ) * _STEPS_PER_OCTAVE).round()
     step = step.long().clamp(0, _STEPS)
     table = _response_table(q, frame, sound.device)
-    out = sound.new_zeros(rows, (frames - 1) * hop + frame)
-    together = max(_TOGETHER // (rows * frame), 1)
+    out = sound.new_zeros(notes, sides, (frames - 1) * hop + frame)
+    together = min(max(_TOGETHER // (notes * sides * frame), 1), frames)
+    windowed = sound.new_zeros(notes, sides, together, frame)
     for at in range(0, frames, together):
-        some = slice(at, min(at + together, frames))
-        spectra = torch.fft.rfft(cut[:, some] * window, n=frame).mul_(table[step[:, some]])
+        count = min(together, frames - at)
+        torch.mul(cut[:, :, at : at + count], window, out=windowed[:, :, :count, : 2 * hop])
+        spectra = torch.fft.rfft(windowed[:, :, :count]).mul_(table[step[:, None, at : at + count]])
         # A fold in time: the k-th hop-long slice of every frame lands k hops later.
-        slices = torch.fft.irfft(spectra, n=frame).view(rows, -1, frame // hop, hop)
-        count = slices.shape[1]
+        slices = torch.fft.irfft(spectra, n=frame).unfold(-1, hop, hop)
         for k in range(frame // hop):
-            out[:, (at + k) * hop : (at + k + count) * hop] += slices[:, :, k].reshape(rows, count * hop)
-    return out[:, hop : hop + length]
+            out[..., (at + k) * hop : (at + k + count) * hop].unfold(-1, hop, hop).add_(slices[..., k, :])
+    return out[..., hop : hop + length]

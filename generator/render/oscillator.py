@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -44,31 +45,37 @@ def harmonic_levels(shape: str | Sequence[float], count: int) -> Tensor:
     return (k == 1).double()
 
 
-def tables(shape: str | Sequence[float], hertz: Tensor) -> Tensor:
+def tables(shape: str | tuple[float, ...], hertz: Tensor) -> Tensor:
     """One cycle for every frequency [B] -> [B, 4096]."""
-    limits = (_TOP_HZ / hertz.cpu()).floor().clamp(1, _SIZE // 4).long()
-    levels = harmonic_levels(shape, int(limits.max()))
-    keep = torch.arange(1, len(levels) + 1)[None, :] <= limits[:, None]
-    spectrum = torch.zeros(len(hertz), _SIZE // 2 + 1, dtype=torch.complex128)
-    spectrum[:, 1 : len(levels) + 1] = -0.5j * _SIZE * levels * keep
+    limits = (_TOP_HZ / hertz.cpu()).floor().clamp(1, _SIZE // 4).long().tolist()
+    return torch.stack([_cycle(shape, limit) for limit in limits]).to(hertz.device)
+
+
+@lru_cache(maxsize=256)
+def _cycle(shape: str | tuple[float, ...], harmonics: int) -> Tensor:
+    """[4096]; notes share their numbers of harmonics."""
+    levels = harmonic_levels(shape, harmonics)
+    spectrum = torch.zeros(_SIZE // 2 + 1, dtype=torch.complex128)
+    spectrum[1 : len(levels) + 1] = -0.5j * _SIZE * levels
     cycle: Tensor = torch.fft.irfft(spectrum, n=_SIZE)
-    return cycle.float().to(hertz.device)
+    return cycle.float()
 
 
-def phase(hertz: Tensor, start: Tensor, length: int, bend: Tensor | None = None, at: int = 0) -> Tensor:
-    """Fixed-point phase [B, length] at frequencies [B], from `start` [B] cycles, bent by `bend` [B, length] cycles.
+def _fixed(cycles: Tensor) -> Tensor:
+    """Cycles as fixed-point phase: int32 that overflows once a cycle."""
+    return (cycles.double() * 2.0**_PHASE_BITS).round().long().to(torch.int32)
 
-    `at` is how many samples have passed before.
-    """
-    step, first = (
-        (cycles.double() * 2.0**_PHASE_BITS).round().long().to(torch.int32)[:, None]
-        for cycles in (hertz / SAMPLE_RATE, start)
-    )
-    out = step * torch.arange(at, at + length, device=hertz.device, dtype=torch.int32)
-    out += first
-    if bend is not None:
-        out += (torch.frac(bend) * 2.0**24).to(torch.int32) << (_PHASE_BITS - 24)
-    return out
+
+def phase(hertz: Tensor, start: Tensor, length: int, bend: Tensor | None = None) -> Tensor:
+    """Fixed-point phase [..., length] at frequencies [...], from `start` [...] cycles, bent by cycles [..., length]."""
+    steps = torch.arange(length, device=hertz.device, dtype=torch.int32)
+    out = (_fixed(hertz / SAMPLE_RATE)[..., None] * steps).add_(_fixed(start)[..., None])
+    return out if bend is None else out.add_(_bent(bend))
+
+
+def _bent(cycles: Tensor) -> Tensor:
+    """Float32 cycles as fixed-point phase."""
+    return (torch.frac(cycles) * 2.0**24).to(torch.int32) << (_PHASE_BITS - 24)
 
 
 def cycles(fixed: Tensor) -> Tensor:
@@ -81,22 +88,44 @@ def sine(hertz: Tensor, start: Tensor, length: int) -> Tensor:
     return torch.sin(cycles(phase(hertz, start, length)) * (2 * math.pi))
 
 
-def read(waves: Tensor, fixed: Tensor) -> Tensor:
-    """Read tables [B, 4096] at fixed-point phases [B, n] with straight-line interpolation."""
-    index = (fixed >> _REST_BITS).bitwise_and_(_SIZE - 1)
-    index += torch.arange(len(waves), device=waves.device, dtype=torch.int32)[:, None] * _SIZE
-    rest = fixed.bitwise_and((1 << _REST_BITS) - 1).float().mul_(2.0**-_REST_BITS)
-    rise = torch.roll(waves, -1, dims=1) - waves
-    here, there = (table.flatten().index_select(0, index.flatten()).view(rest.shape) for table in (waves, rise))
-    return here.addcmul_(there, rest)
+class _Tables:
+    """Waves [W, 4096], turned by half a cycle: fixed-point phases are signed."""
+
+    def __init__(self, waves: Tensor) -> None:
+        self._here = torch.roll(waves, _SIZE // 2, dims=1).flatten()
+        rise = torch.roll(waves, _SIZE // 2 - 1, dims=1).flatten() - self._here
+        self._rise = rise.mul_(2.0**-_REST_BITS)
+
+    def read(self, which: Tensor, fixed: Tensor) -> Tensor:
+        """The tables `which` [...] at phases [..., n], with straight lines between their points."""
+        first = which.to(torch.int32).mul_(_SIZE).add_(_SIZE // 2)
+        index = (fixed >> _REST_BITS).add_(first[..., None]).flatten()
+        rest = fixed.bitwise_and((1 << _REST_BITS) - 1).to(self._here.dtype)
+        here, rise = (table.index_select(0, index).view(rest.shape) for table in (self._here, self._rise))
+        return here.addcmul_(rise, rest)
 
 
-def tone(waves: Tensor, hertz: Tensor, start: Tensor, length: int, bend: Tensor | None = None) -> Tensor:
-    """Read tables at frequencies [B], as `phase` and `read` do, in stretches that fit the cache. -> [B, length]"""
-    out = torch.empty(len(waves), length, device=waves.device)
-    stretch = _STRETCH // len(waves) if waves.device.type == "cpu" else length
+def chorus(
+    waves: Tensor, which: Sequence[int], hertz: Tensor, start: Tensor, levels: Tensor, length: int,
+    bend: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Oscillators [B, V] mixed by `levels` [sides, V], in stretches that fit the cache. -> [B, sides, length]
+
+    Every note has tables `waves` [B, W, 4096], of which its oscillators read `which` [V]; they start at `start` [B, V]
+    cycles and are bent together by `bend` [B, length] cycles.
+    """
+    device, (notes, voices) = hertz.device, hertz.shape
+    tables = _Tables(waves.flatten(0, 1))
+    row = torch.arange(notes, device=device)[:, None] * waves.shape[1] + torch.tensor(which, device=device)
+    mixing = levels.expand(notes, -1, -1)
+    out = torch.empty(notes, len(levels), length, device=device)
+    stretch = max(_STRETCH // (notes * voices), 1) if device.type == "cpu" else length
+    advance, first = _fixed(hertz / SAMPLE_RATE), _fixed(start)
+    steady = advance[..., None] * torch.arange(min(stretch, length), device=device, dtype=torch.int32)
     for at in range(0, length, stretch):
         count = min(stretch, length - at)
-        some = bend[:, at : at + count] if bend is not None else None
-        out[:, at : at + count] = read(waves, phase(hertz, start, count, some, at))
+        fixed = steady[..., :count] + (first + advance * at)[..., None]
+        if bend is not None:
+            fixed += _bent(bend[:, None, at : at + count])
+        out[..., at : at + count] = torch.bmm(mixing, tables.read(row, fixed))
     return out

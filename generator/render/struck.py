@@ -69,7 +69,7 @@ class Fm(_Data):
         envelope = Adsr(self.attack, 1.0, 1.0, self.release).curve(notes)
         mono = soft_clip(mono, self.drive) * notes.draw(envelope)
         if self.tremolo <= 0:
-            return mono[:, None].expand(-1, 2, -1)
+            return mono[:, None]
         sway = self.tremolo * torch.sin(2 * math.pi * (self.tremolo_hz * times + notes.chance[:, :1]))
         return mono[:, None] * notes.draw(torch.stack([1 + sway, 1 - sway], 1))
 
@@ -118,7 +118,7 @@ class Partials(_Data):
         envelope = Adsr(self.attack, 1.0, 1.0, self.release).curve(notes)
         if self.tremolo > 0:
             envelope = envelope * (1 - self.tremolo * (0.5 + 0.5 * torch.sin(2 * math.pi * self.tremolo_hz * times)))
-        return (soft_clip(mono, self.drive) * notes.draw(envelope))[:, None].expand(-1, 2, -1)
+        return (soft_clip(mono, self.drive) * notes.draw(envelope))[:, None]
 
 
 class PluckedString(_Data):

@@ -64,12 +64,17 @@ class Subtractive(_Data):
     def release_s(self) -> float:
         return self.amp[3]
 
+    @property
+    def mono(self) -> bool:
+        """Whether left and right are alike."""
+        return self.noise == 0 and (self.spread == 0 or all(wave.unison == 1 for wave in self.waves))
+
     def sound(self, notes: Notes) -> Tensor:
-        """-> [B, 2, length]"""
+        """-> [B, 2, length], or [B, 1, length] where both sides are alike"""
         sides = self._oscillators(notes)
         if self.noise > 0:
             breath = torch.stack([notes.hiss(20), notes.hiss(21)], 1)
-            sides = sides + self.noise * breath
+            sides = breath.mul_(self.noise).add_(sides)
         if self.cutoff_hz < 17000 or self.sweep_octaves < 0:
             sides = self._filter(sides, notes)
         if self.body:
@@ -78,22 +83,26 @@ class Subtractive(_Data):
         return sides * notes.draw(Adsr(*self.amp).curve(notes))[:, None]
 
     def _oscillators(self, notes: Notes) -> Tensor:
-        bend = self._bend(notes)
-        sides = torch.zeros(len(notes.pitch), 2, notes.length, device=notes.pitch.device)
-        column = 0
-        for wave in self.waves:
-            hertz = notes.hertz * 2.0 ** (wave.semitones / 12.0)
-            cycle = oscillator.tables(wave.shape, hertz)
-            level = wave.level / math.sqrt(wave.unison)
+        """-> [B, 1 or 2, length]"""
+        device = notes.pitch.device
+        ratios = torch.tensor(
+            [2.0 ** (wave.semitones / 12.0) for wave in self.waves], device=device, dtype=torch.float64
+        )
+        tuned = notes.hertz[:, None] * ratios
+        cycles = [oscillator.tables(wave.shape, hertz) for wave, hertz in zip(self.waves, tuned.unbind(1), strict=True)]
+        which, detuned, levels = [], [], []
+        for number, wave in enumerate(self.waves):
             for voice in range(wave.unison):
                 place = (2 * voice / (wave.unison - 1) - 1) if wave.unison > 1 else 0.0
-                tuned = hertz * 2.0 ** (place * self.detune_cents / 1200.0)
-                sound = oscillator.tone(cycle, tuned, notes.chance[:, column % 16], notes.length, bend)
                 angle = (place * self.spread * (-1) ** voice + 1) * math.pi / 4
-                sides[:, 0].add_(sound, alpha=level * math.cos(angle) * math.sqrt(2))
-                sides[:, 1].add_(sound, alpha=level * math.sin(angle) * math.sqrt(2))
-                column += 1
-        return sides
+                level = wave.level * math.sqrt(2 / wave.unison)
+                which.append(number)
+                detuned.append(2.0 ** (place * self.detune_cents / 1200.0))
+                levels.append((level * math.cos(angle), level * math.sin(angle)))
+        hertz = tuned[:, which] * torch.tensor(detuned, device=device, dtype=tuned.dtype)
+        start = notes.chance[:, [column % 16 for column in range(len(which))]]
+        mixing = torch.tensor(levels, device=device).T[: 1 if self.mono else 2]
+        return oscillator.chorus(torch.stack(cycles, 1), which, hertz, start, mixing, notes.length, self._bend(notes))
 
     def _bend(self, notes: Notes) -> Tensor | None:
         """Phase in cycles that vibrato, drift and the initial drop add to the steady phase; [B, length]."""
@@ -129,9 +138,7 @@ class Subtractive(_Data):
         octaves = octaves + self.tracking * (notes.pitch[:, None] - 60.0) / 12.0
         wander = torch.sin(2 * math.pi * (self.lfo_hz * frames + notes.chance[:, 19:20]))
         cutoff = self.cutoff_hz * torch.exp2(octaves + self.lfo_octaves * wander)
-        flat = sides.flatten(0, 1)
-        cutoff = cutoff.clamp(30.0, 18000.0).repeat_interleave(2, 0)
-        return swept_lowpass(flat, cutoff, self.q, self.hop).view_as(sides)
+        return swept_lowpass(sides, cutoff.clamp(30.0, 18000.0), self.q, self.hop)
 
 
 def _resonate(sides: Tensor, peaks: tuple[tuple[float, float, float], ...]) -> Tensor:

@@ -43,7 +43,9 @@ VINYL = "vinyl"
 
 
 class _Playable(Protocol):
-    def sound(self, notes: Notes) -> Tensor: ...
+    def sound(self, notes: Notes) -> Tensor:
+        """-> [B, 2, length], or [B, 1, length] where both sides are alike"""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +153,8 @@ def _play(
     fade = torch.linspace(1.0, 0.0, _FADE, device=stem.device)
     for batch in _batches(list(places)):
         sounds = model.sound(_notes(batch, noise, stream, seed))
-        for key, sound in zip(batch, sounds, strict=True):
-            whole = sound[:, : key.length].clone()
+        for key, sound in zip(batch, sounds.unbind(), strict=True):
+            whole = sound[:, : key.length]
             whole[:, -_FADE:] *= fade[-whole.shape[1] :]
             for stroke in places[key]:
                 heard = _bent(whole, stroke.event.bend, key.length) if key.bend and stroke.event.bend else whole

@@ -249,7 +249,7 @@ def _filter(sound: Tensor, zone: Zone, keys: Sequence[RowKey]) -> Tensor:
     own = zone.generators
     q_db, depth = _resonance_db(zone), own["mod_env_to_filter"]
     if own["mod_lfo_to_filter"] or (depth and not _settled(zone)):
-        return swept_lowpass(sound, _moving_cutoffs(zone, keys, sound), _quality(q_db), _HOP)
+        return swept_lowpass(sound[:, None], _moving_cutoffs(zone, keys, sound), _quality(q_db), _HOP)[:, 0]
     cents = [key.cutoff_cents + depth for key in keys]
     heard = [row for row, cutoff in enumerate(cents) if cutoff < _OPEN_CENTS or q_db > 0]
     cutoffs = [8.176 * 2.0 ** (cents[row] / 1200.0) for row in heard]

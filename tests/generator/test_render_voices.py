@@ -48,7 +48,8 @@ def test_voices_are_in_tune(name, pitch):
 
 def test_a_high_saw_does_not_alias():
     hertz = torch.tensor([2637.02])  # E7, where naive saws whistle
-    wave = oscillator.read(oscillator.tables("saw", hertz), oscillator.phase(hertz, torch.zeros(1), 65536))[0].double()
+    saw = oscillator.tables("saw", hertz)[:, None]
+    wave = oscillator.chorus(saw, [0], hertz[:, None], torch.zeros(1, 1), torch.ones(1, 1), 65536)[0, 0].double()
     power = torch.fft.rfft(wave * torch.blackman_window(65536, dtype=torch.float64)).abs() ** 2
     bins = torch.arange(len(power)) * SAMPLE_RATE / 65536
     off = (bins / 2637.02 - (bins / 2637.02).round()).abs() * 2637.02
