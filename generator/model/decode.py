@@ -3,11 +3,13 @@
 Rows are read in groups, which share the weights and have each a past of their own; a row may read any number of tokens,
 for where the grammar leaves no choice, tokens are read together with the one before them. For one row and one token,
 calling modules costs as much as the arithmetic, and fetching weights costs more than using them; so the layers are
-plain functions here, on weights that lie in the order in which they are used. `Composer.forward` is the reference.
+plain functions here, on weights that lie in the order in which they are used. `Composer.forward` is the reference, and
+`reader` does the same for models that no GPU holds.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -23,24 +25,39 @@ Fresh = Sequence[Sequence[int]]
 """What each row of a group reads next; nothing for a row that waits."""
 
 
-class Past:
-    """Rows of music that have been read: their keys and values, and how many tokens each row has."""
+class Past(ABC):
+    """Rows of music that have been read, and how many tokens each has."""
 
-    def __init__(self, model: Composer, rows: int) -> None:
-        config, weight = model.config, model.embed.weight
-        self.context = config.context
-        # One place more than the context: what only fills up a short row may go there.
-        shape = (config.layers, rows, config.heads, config.context + 1, config.width // config.heads)
-        self.keys = torch.zeros(shape, device=weight.device, dtype=weight.dtype)
-        self.values = torch.zeros_like(self.keys)
+    def __init__(self, rows: int, context: int) -> None:
+        self.context = context
         self.lengths = [0] * rows
 
     def fits(self, fresh: Fresh) -> bool:
         """Whether the rows stay within the model's context."""
         return all(length + len(row) <= self.context for length, row in zip(self.lengths, fresh, strict=True))
 
+    def check(self, fresh: Fresh) -> None:
+        """Raises ValueError where they do not."""
+        if not self.fits(fresh):
+            raise ValueError(f"the music does not fit {self.context} tokens")
+
+    @abstractmethod
     def keep(self, places: Sequence[int]) -> None:
         """Continue each row from another row's past."""
+
+
+class TensorPast(Past):
+    """Keys and values of all rows in one tensor each."""
+
+    def __init__(self, model: Composer, rows: int) -> None:
+        config, weight = model.config, model.embed.weight
+        super().__init__(rows, config.context)
+        # One place more than the context: what only fills up a short row may go there.
+        shape = (config.layers, rows, config.heads, config.context + 1, config.width // config.heads)
+        self.keys = torch.zeros(shape, device=weight.device, dtype=weight.dtype)
+        self.values = torch.zeros_like(self.keys)
+
+    def keep(self, places: Sequence[int]) -> None:
         index = torch.tensor(places, device=self.keys.device)
         self.keys, self.values = self.keys[:, index], self.values[:, index]
         self.lengths = [self.lengths[place] for place in places]
@@ -50,14 +67,18 @@ class Decoder:
     """The weights as reading needs them. To be used within `torch.inference_mode`."""
 
     def __init__(self, model: Composer) -> None:
-        config = self._config = model.config
+        config, self._model = model.config, model
         self._embed, self._norm = model.embed.weight, model.norm.weight
         self._unembed = self._embed.t().contiguous()
         self._turns = torch.complex(model.cos, model.sin)  # (context, D/2)
-        pairs = _pairs(config).to(self._embed.device)
+        pairs = pairs_together(config).to(self._embed.device)
         self._layers = [_layer(block, pairs) for block in cast("Iterable[Block]", model.blocks)]
 
-    def read(self, asked: Sequence[tuple[Past, Fresh]]) -> list[np.ndarray]:
+    def past(self, rows: int) -> TensorPast:
+        """Nothing read yet."""
+        return TensorPast(self._model, rows)
+
+    def read(self, asked: Sequence[tuple[TensorPast, Fresh]]) -> list[np.ndarray]:
         """Let each group read after all that it has read before.
 
         Returns:
@@ -79,7 +100,7 @@ class Decoder:
 
     def _layered(self, ids: Tensor, readings: Sequence[_Reading]) -> Tensor:
         """ids (tokens of all groups) -> the last layer, normalised (tokens, width)."""
-        width, heads = (self._config.width,), self._config.heads
+        width, heads = (self._model.config.width,), self._model.config.heads
         turns = self._turns[torch.cat([reading.places for reading in readings])][:, None]
         x = F.embedding(ids, self._embed)
         for layer, weights in enumerate(self._layers):
@@ -114,7 +135,7 @@ def _layer(block: Block, pairs: Tensor) -> _Layer:
     )  # fmt: skip
 
 
-def _pairs(config: Config) -> Tensor:
+def pairs_together(config: Config) -> Tensor:
     """The order of the outputs of `qkv` in which the halves that `transformer.rotate` pairs are neighbours."""
     places = torch.arange(3 * config.width).view(3, config.heads, 2, -1)
     return torch.cat((places[:2].transpose(-1, -2).flatten(), places[2].flatten()))
@@ -135,7 +156,7 @@ class _Reading:
     lengths have each its own places and look no farther than themselves.
     """
 
-    past: Past
+    past: TensorPast
     lengths: list[int]
     rows: int
     time: int
@@ -159,10 +180,9 @@ class _Reading:
         return heard.transpose(1, 2).reshape(self.rows * self.time, -1)
 
 
-def _reading(past: Past, fresh: Fresh, first: int) -> _Reading:
+def _reading(past: TensorPast, fresh: Fresh, first: int) -> _Reading:
     """`first` is the place of the group's first token among those of all groups. Raises ValueError."""
-    if not past.fits(fresh):
-        raise ValueError(f"the music does not fit {past.context} tokens")
+    past.check(fresh)
     device, counts = past.keys.device, [len(row) for row in fresh]
     rows, time = len(counts), max(counts)
     after = [length + count for length, count in zip(past.lengths, counts, strict=True)]

@@ -6,18 +6,21 @@ them, as in `lead, drums = together(model, compose(…), improvise(…))`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
-from generator.model.decode import Decoder, Past
+from generator.model.decode import Decoder, Fresh, Past
+from generator.model.reader import reader_of
 from generator.model.sample import Passage, Sampler
 from generator.model.transformer import Composer
 
 _Made = TypeVar("_Made")
+_Past = TypeVar("_Past", bound=Past)
 Rows = list[list[int]]
 """Token ids from BOS to EOS, a row for each line of a passage."""
 Writing = Generator[Passage, Rows, _Made]
@@ -33,25 +36,40 @@ def alone(model: Composer, writing: Writing[_Made]) -> _Made:
 def together(model: Composer, *writings: Writing[Any]) -> list[Any]:
     """What each writing makes. Raises what they raise; a passage that does not fit the model's context is thrown into
     its writing as ValueError."""
-    decoder, seats = Decoder(model), [_Seat(model, writing) for writing in writings]
+    # With another number of threads BLAS adds up in another order, and a seed would be other music elsewhere.
+    with threadpool_limits(1, "blas"):
+        if model.embed.weight.device.type == "cpu":
+            return _served(reader_of(model), writings)
+        return _served(Decoder(model), writings)
+
+
+class _Reading(Protocol[_Past]):
+    """`Reader` or `Decoder`."""
+
+    def past(self, rows: int) -> _Past: ...
+    def read(self, asked: Sequence[tuple[_Past, Fresh]]) -> list[np.ndarray]: ...
+
+
+def _served(reading: _Reading[_Past], writings: Sequence[Writing[Any]]) -> list[Any]:
+    seats = [_Seat(reading, writing) for writing in writings]
     for seat in seats:
         seat.go_on(partial(next, seat.writing))
     while busy := [(seat, seat.passage) for seat in seats if seat.passage is not None]:
-        read = decoder.read([(seat.past, passage.unread) for seat, passage in busy])
+        read = reading.read([(seat.past, passage.unread) for seat, passage in busy])
         for (seat, passage), logits in zip(busy, read, strict=True):
             seat.hear(passage, logits)
     return [seat.made for seat in seats]
 
 
-class _Seat:
+class _Seat(Generic[_Past]):
     """A writing, the passage it waits for with what the model has read of it, and in the end what it has made."""
 
-    def __init__(self, model: Composer, writing: Writing[Any]) -> None:
+    def __init__(self, reading: _Reading[_Past], writing: Writing[Any]) -> None:
         self.writing = writing
         self.passage: Sampler | None = None
-        self.past = Past(model, 0)
+        self.past = reading.past(0)
         self.made: Any = None
-        self._model = model
+        self._reading = reading
 
     def go_on(self, step: Callable[[], Passage]) -> None:
         """Let the writing go on until it wants a passage that fits or has ended."""
@@ -63,11 +81,11 @@ class _Seat:
                 self.made = end.value
                 return
             try:
-                self.passage = Sampler(passage, self._model.config.context)
+                self.passage = Sampler(passage, self.past.context)
             except ValueError as error:
                 step = partial(self.writing.throw, error)
             else:
-                self.past = Past(self._model, len(self.passage.unread))
+                self.past = self._reading.past(len(self.passage.unread))
 
     def hear(self, passage: Sampler, logits: np.ndarray) -> None:
         """Write the passage on, and hand it over when it is finished."""

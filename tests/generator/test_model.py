@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -17,7 +16,6 @@ from generator.corpus.licences import ALLOWED
 from generator.corpus.piece import PARTS, GridChord, Piece
 from generator.errors import IncompatibleWeights, MissingWeights
 from generator.model import checkpoint, tokens
-from generator.model.decode import Decoder, Past
 from generator.model.desk import alone, together
 from generator.model.rules import Rules
 from generator.model.sample import Boldness, Line, Passage, Prompt, Search
@@ -212,44 +210,6 @@ def test_chords_are_drawn_in_their_own_way(model):
     found = [halves(row) for row in sample(model, lines(prompt, rules, range(6)), sure)]
     assert len({chords for chords, _ in found}) == 1
     assert len({tune for _, tune in found}) > 1
-
-
-def test_reading_bit_by_bit_changes_nothing(model):
-    """Rows read other numbers of tokens at a time, wait, and go on from another row's past, beside another group."""
-    ids = torch.randint(0, len(tokens.VOCABULARY), (3, 24), generator=torch.Generator().manual_seed(1))
-    first, second, third = ids.tolist()
-    with torch.inference_mode():
-        whole = model(ids).numpy()
-        decoder, past, other = Decoder(model), Past(model, 2), Past(model, 1)
-
-        def read(*fresh):
-            (logits,) = decoder.read([(past, fresh)])
-            return logits
-
-        np.testing.assert_allclose(read(first[:10], second[:10]), whole[:2, 9], atol=2e-5)
-        np.testing.assert_allclose(read(first[10:11], second[10:11]), whole[:2, 10], atol=2e-5)
-        np.testing.assert_allclose(read(first[11:15], second[11:12])[0], whole[0, 14], atol=2e-5)
-        here, there = decoder.read([(past, [[], second[12:18]]), (other, [third[:7]])])
-        np.testing.assert_allclose(here[1], whole[1, 17], atol=2e-5)
-        np.testing.assert_allclose(there[0], whole[2, 6], atol=2e-5)
-        past.keep([1, 0])
-        there, here = decoder.read([(other, [third[7:9]]), (past, [second[18:19], first[15:20]])])
-        np.testing.assert_allclose(here, [whole[1, 18], whole[0, 19]], atol=2e-5)
-        np.testing.assert_allclose(there[0], whole[2, 8], atol=2e-5)
-        assert past.lengths == [19, 20]
-        assert other.lengths == [9]
-
-
-def test_the_last_place_of_the_context_can_be_read(model):
-    ids = torch.randint(0, len(tokens.VOCABULARY), (1, SMALL.context), generator=torch.Generator().manual_seed(2))
-    (row,) = ids.tolist()
-    with torch.inference_mode():
-        decoder, past = Decoder(model), Past(model, 2)
-        decoder.read([(past, [row[:-1], row[:-4]])])
-        (read,) = decoder.read([(past, [row[-1:], row[-4:]])])
-        np.testing.assert_allclose(read, np.repeat(model(ids)[:, -1].numpy(), 2, axis=0), atol=2e-5)
-        with pytest.raises(ValueError, match="does not fit"):
-            decoder.read([(past, [row[:1], []])])
 
 
 def test_writings_at_one_desk_do_not_know_of_each_other(model):
