@@ -27,8 +27,10 @@ def draw(curve: Tensor, length: int) -> Tensor:
     """Straight lines through control points [..., count]: samples [..., length]. A matrix product is the fastest way to
     write so many short lines."""
     starts, ends = curve[..., :-1], curve[..., 1:]
-    lines = torch.stack([starts, ends - starts], -1) @ _ramp(curve.dtype, curve.device)
-    return lines.flatten(-2)[..., :length]
+    lines = curve.new_empty(*starts.shape, 2)
+    lines[..., 0] = starts
+    torch.sub(ends, starts, out=lines[..., 1])
+    return (lines @ _ramp(curve.dtype, curve.device)).flatten(-2)[..., :length]
 
 
 @cache

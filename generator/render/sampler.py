@@ -18,6 +18,7 @@ from torch import Tensor
 from generator.errors import SoundError
 from generator.render import envelope
 from generator.render.sf2 import SoundFont, Zone
+from generator.render.stems import silence
 from generator.render.timing import SAMPLE_RATE, Event
 from generator.render.waves import RowKey, keyed_seconds, most_samples, oscillation, ratio, rows, seconds
 
@@ -53,6 +54,14 @@ class _Hit(NamedTuple):
     release_s: float
 
 
+class _Sound(NamedTuple):
+    """A hit, its row, and for how many samples both last."""
+
+    hit: _Hit
+    row: Tensor
+    length: int
+
+
 def play(
     font: SoundFont, bank: int, program: int, played: Sequence[Event], total: int, *, kit: bool, device: torch.device
 ) -> Tensor:
@@ -60,7 +69,7 @@ def play(
     zones = font.zones(bank, program)
     if not zones:
         raise SoundError(f"The soundfont has no preset {program} in bank {bank}.")
-    stem = torch.zeros(2, total, device=device)
+    stem = silence(total, device)
     hits = _hits(zones, played, total, kit=kit)
     bends = {hit.key.bend: hit.event.bend for hit in hits if hit.event.bend is not None}
     played_by: dict[RowKey, list[_Hit]] = {}
@@ -68,31 +77,29 @@ def play(
         played_by.setdefault(hit.key, []).append(hit)
     wanted = {key: max(hit.length for hit in own) for key, own in played_by.items()}
     for batch in rows(font, zones, wanted, bends, device):
-        _add(stem, [(hit, row[: hit.length]) for key, row in batch for hit in played_by[key]])
+        _add(stem, [_Sound(hit, row, min(hit.length, end)) for key, row, end in batch for hit in played_by[key] if end])
     return stem
 
 
-def _add(stem: Tensor, sounding: Sequence[tuple[_Hit, Tensor]]) -> None:
-    """Hits with their rows, each cut where hit or row ends."""
+def _add(stem: Tensor, sounds: Sequence[_Sound]) -> None:
     sides = stem.unbind()
-    for batch in _batches(sounding, stem.device):
-        curves = _curves([hit for hit, _ in batch], len(batch[-1][1]), stem.device)
-        for (hit, row), curve in zip(batch, curves.unbind(), strict=True):
-            start, length = hit.event.start, len(row)
+    for batch in _batches(sounds, stem.device):
+        curves = _curves([sound.hit for sound in batch], batch[-1].length, stem.device)
+        for (hit, row, length), curve in zip(batch, curves.unbind(), strict=True):
+            start, heard, shape = hit.event.start, row[:length], curve[:length]
             for side, gain in zip(sides, hit.layer.gains, strict=True):
                 if gain > 0:
-                    side[start : start + length].addcmul_(row, curve[:length], value=gain)
+                    side[start : start + length].addcmul_(heard, shape, value=gain)
 
 
-def _batches(sounding: Sequence[tuple[_Hit, Tensor]], device: torch.device) -> Iterator[Sequence[tuple[_Hit, Tensor]]]:
-    """Hits of similar length together, bounded by memory; the last of each batch is the longest."""
-    batch: list[tuple[_Hit, Tensor]] = []
-    for hit, row in sorted(sounding, key=lambda own: (len(own[1]), own[0].event.start)):
-        if batch and (len(batch) + 1) * len(row) > most_samples(device):
+def _batches(sounds: Sequence[_Sound], device: torch.device) -> Iterator[Sequence[_Sound]]:
+    """Sounds of similar length together, bounded by memory; the last of each batch is the longest."""
+    batch: list[_Sound] = []
+    for sound in sorted(sounds, key=lambda sound: (sound.length, sound.hit.event.start)):
+        if batch and (len(batch) + 1) * sound.length > most_samples(device):
             yield batch
             batch = []
-        if len(row):
-            batch.append((hit, row))
+        batch.append(sound)
     if batch:
         yield batch
 
@@ -163,7 +170,8 @@ def _hit(layer: _Layer, event: Event, choke: int | None, total: int, *, kit: boo
     off = longest if kit and not mode else min(event.length, longest)
     if choke is not None and choke - event.start < off:
         off, release_s = max(choke - event.start, 1), _CHOKE_S
-    length = min(off + round(release_s * SAMPLE_RATE), longest, total - event.start)
+    dies = math.ceil(_dies_s(layer, off / SAMPLE_RATE, release_s) * SAMPLE_RATE) + envelope.STEP
+    length = min(off + round(release_s * SAMPLE_RATE), dies, longest, total - event.start)
     if mode == 0:
         length = min(length, int((zone.end - zone.start) / layer.ratio))
     elif mode == 3:  # the loop ends with the note
@@ -172,6 +180,20 @@ def _hit(layer: _Layer, event: Event, choke: int | None, total: int, *, kit: boo
         bend = event.start + 1 if event.bend is not None else 0  # notes of one moment bend together
         key = RowKey(key.zone, key.pitch, key.cutoff_cents, off if mode == 3 else 0, bend)
     return _Hit(layer, event, key, off, length, release_s)
+
+
+def _dies_s(layer: _Layer, off_s: float, release_s: float) -> float:
+    """When a hit has fallen by 96 dB, in seconds: notes that fade while they are held are over before their release."""
+    if layer.zone.generators["mod_lfo_to_volume"]:  # lifts the level again
+        return off_s + release_s
+    _, _, hold_s, decay_s, sustain_db = layer.contour
+    by_release = off_s + (1 - sustain_db / envelope.FLOOR_DB) * release_s
+    if hold_s + decay_s <= off_s:
+        by_decay = hold_s + decay_s
+    else:
+        both = (1 + hold_s / decay_s + off_s / release_s) / (1 / decay_s + 1 / release_s)
+        by_decay = min(both, off_s + release_s)
+    return max(by_release, by_decay)
 
 
 def _cutoff_cents(zone: Zone, pitch: int, velocity: int, *, kit: bool) -> float:

@@ -23,6 +23,7 @@ from generator.errors import SoundError
 from generator.render import drums, envelope
 from generator.render.bend import Bend
 from generator.render.notes import Notes
+from generator.render.stems import silence
 from generator.render.struck import Fm, Partials, PluckedString
 from generator.render.subtractive import Subtractive
 from generator.render.timing import SAMPLE_RATE, Event
@@ -73,7 +74,7 @@ def perform(voice: str, played: Sequence[Event], total: int, *, stream: str, see
 
     Raises SoundError when there is no such voice.
     """
-    stem = torch.zeros(2, total, device=device)
+    stem = silence(total, device)
     if not played:
         return stem
     if voice == VINYL:

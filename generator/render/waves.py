@@ -77,8 +77,9 @@ def most_samples(device: torch.device) -> int:
 def rows(
     font: SoundFont, zones: Sequence[Zone], wanted: Mapping[RowKey, int], bends: Mapping[int, Bend],
     device: torch.device,
-) -> Iterator[list[tuple[RowKey, Tensor]]]:  # fmt: skip
-    """The waveform of every key, in batches: at most as long as is wanted of it, shorter where it has died away."""
+) -> Iterator[list[tuple[RowKey, Tensor, int]]]:  # fmt: skip
+    """The waveform of every key, in batches, and how many samples of it are heard: as many as are wanted, fewer where
+    it has died away before."""
     by_zone: dict[int, list[RowKey]] = {}
     for key in sorted(wanted):
         by_zone.setdefault(key.zone, []).append(key)
@@ -89,8 +90,7 @@ def rows(
             lengths = [wanted[key] for key in batch]
             length = -(-lengths[-1] // _TRIM_STEP) * _TRIM_STEP
             sound = _filter(_read(source, zone, batch, length, bends.get(batch[0].bend)), zone, batch)
-            heard = _heard(sound, lengths)
-            yield [(key, row[:end]) for key, row, end in zip(batch, sound.unbind(), heard, strict=True)]
+            yield list(zip(batch, sound.unbind(), _heard(sound, lengths), strict=True))
 
 
 def _batches(keys: Sequence[RowKey], wanted: Mapping[RowKey, int], device: torch.device) -> Iterator[list[RowKey]]:
