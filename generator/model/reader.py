@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_info
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,6 +25,10 @@ from generator.model.transformer import EPSILON, Block, Composer
 PANEL = 32
 """Weights lie in panels of so many outputs. Each is read from end to end, and is small enough for the kernels that BLAS
 keeps for small products: half the time for one token, a third for four."""
+SMALL_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
+"""What OpenBLAS calls the processors for which it has such kernels: all with AVX-512."""
+APART = 3
+"""On other processors so many tokens are multiplied one by one with each panel, in half the time."""
 BLOCK = 112
 """How many tokens are read at once: so far those kernels pay. A longer prompt is read in several blocks."""
 STEP = 256
@@ -70,6 +75,7 @@ class Reader:
             self._unembed = _panels(_after(model.norm.weight, model.embed.weight))
             pairs = pairs_together(config)
             self._layers = [_layer(block, pairs) for block in cast("Iterable[Block]", model.blocks)]
+        self._apart = 0 if any(pool.get("architecture") in SMALL_KERNELS for pool in threadpool_info()) else APART
 
     def past(self, rows: int) -> ArrayPast:
         """Nothing read yet."""
@@ -88,15 +94,15 @@ class Reader:
                 last[piece.seat] = hidden[piece.span.stop - 1]
         for past, fresh in asked:
             past.lengths = [length + len(tokens) for length, tokens in zip(past.lengths, fresh, strict=True)]
-        logits = _Product(len(last), self._config.vocabulary).of(last, self._unembed)
-        return np.split(logits, np.cumsum(rows)[:-1])
+        logits = self._product(len(last), self._config.vocabulary)
+        return np.split(logits.of(last, self._unembed), np.cumsum(rows)[:-1])
 
     def _layered(self, block: Sequence[_Piece]) -> np.ndarray:
         """The last layer (tokens of the block, width), normalised."""
         width, hidden = self._config.width, self._config.hidden
         x = self._embed[[token for piece in block for token in piece.tokens]]
         normed, opened = np.empty_like(x), np.empty((len(x), hidden), np.float32)
-        seen, back, fed = (_Product(len(x), columns) for columns in (3 * width, width, 2 * hidden))
+        seen, back, fed = (self._product(len(x), columns) for columns in (3 * width, width, 2 * hidden))
         attention = _Attention(block, seen.columns, self._turns, self._config.heads)
         gate, up = fed.columns[:, :hidden], fed.columns[:, hidden:]
         for number, layer in enumerate(self._layers):
@@ -110,6 +116,9 @@ class Reader:
             opened *= up
             x += back.of(opened, layer.down)
         return _normed(x, normed)
+
+    def _product(self, tokens: int, outputs: int) -> _Product:
+        return _Product(tokens, outputs, apart=tokens <= self._apart)
 
 
 _READERS: WeakKeyDictionary[Composer, tuple[list[tuple[int, int]], Reader]] = WeakKeyDictionary()
@@ -164,15 +173,18 @@ def _panels(weight: Tensor) -> np.ndarray:
 class _Product:
     """Room for x @ weight of so many tokens, the same in every layer: `columns` (tokens, outputs)."""
 
-    def __init__(self, tokens: int, outputs: int) -> None:
+    def __init__(self, tokens: int, outputs: int, *, apart: bool) -> None:
         panels = -(-outputs // PANEL)
         room = np.empty((tokens, panels * PANEL), np.float32)
         self.columns = room[:, :outputs]
-        self._panels = room.reshape(tokens, panels, PANEL).swapaxes(0, 1)
+        self._panels, self._apart = room.reshape(tokens, panels, PANEL).swapaxes(0, 1), apart
 
     def of(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """x (tokens, inputs) and weight (panels, inputs, PANEL) -> `columns`."""
-        np.matmul(x, weight, out=self._panels)
+        if self._apart:
+            np.matmul(x[:, None], weight[:, None], out=self._panels[:, :, None])
+        else:
+            np.matmul(x, weight, out=self._panels)
         return self.columns
 
 
