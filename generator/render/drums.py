@@ -19,15 +19,6 @@ from generator.render.filters import samples
 from generator.render.notes import Notes, soft_clip
 from generator.render.timing import SAMPLE_RATE
 
-# General MIDI percussion by pitch; names are keys of the kits.
-PIECES = {
-    35: "kick", 36: "kick", 37: "rim", 38: "snare", 39: "clap", 40: "snare", 41: "low_tom", 42: "closed_hat",
-    43: "low_tom", 44: "pedal_hat", 45: "mid_tom", 46: "open_hat", 47: "mid_tom", 48: "high_tom", 49: "crash",
-    50: "high_tom", 51: "ride", 52: "crash", 53: "ride_bell", 54: "tambourine", 55: "crash", 56: "cowbell",
-    57: "crash", 59: "ride", 60: "high_conga", 61: "low_conga", 62: "high_conga", 63: "high_conga",
-    64: "low_conga", 65: "high_tom", 66: "mid_tom", 67: "cowbell", 68: "cowbell", 69: "shaker", 70: "shaker",
-    75: "claves", 76: "claves", 77: "claves", 80: "triangle", 81: "triangle", 82: "shaker",
-}  # fmt: skip
 CHOKED_BY = {"open_hat": ("closed_hat", "pedal_hat")}
 
 
@@ -160,12 +151,11 @@ def _metal(metal: Metal, notes: Notes) -> tuple[Tensor, Tensor]:
     damping = 6.9 / metal.decay * (0.6 + 0.8 * (hertz / metal.high))
     spectra = torch.zeros(2, len(notes.pitch), omega.shape[1], dtype=torch.complex64, device=device)
     turn = notes.chance[:, 10:11] + k[None] * 0.3819660113
+    phase = 2 * math.pi * torch.stack([turn, turn + 0.25 * (k % 3)])
+    turned = torch.polar(torch.ones_like(phase), phase)
     for number in range(metal.count):
         pole = damping[number] - 2j * math.pi * hertz[number]
-        line = 1 / (omega + pole)
-        for channel in range(2):
-            phase = 2 * math.pi * (turn[:, number : number + 1] + channel * 0.25 * (number % 3))
-            spectra[channel] += torch.polar(torch.ones_like(phase), phase) * line
+        spectra.addcmul_(turned[..., number, None], 1 / (omega + pole))
     both = samples(spectra, size, notes.length) * (SAMPLE_RATE * 2 * metal.level / math.sqrt(metal.count))
     return both[0], both[1]
 
@@ -179,8 +169,3 @@ def kits() -> dict[str, dict[str, Sound]]:
         base = loaded[entries.pop("on")] if "on" in entries else {}
         loaded[name] = base | {piece: Sound(**entry) for piece, entry in entries.items()}
     return loaded
-
-
-def piece(pitch: int) -> str:
-    """The name of a General MIDI percussion pitch; unknown ones are a shaker."""
-    return PIECES.get(pitch, "shaker")

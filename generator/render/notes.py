@@ -72,4 +72,4 @@ def soft_clip(sound: Tensor, drive: float) -> Tensor:
     if drive <= 0:
         return sound
     push = 1.0 + 4.0 * drive
-    return torch.tanh(sound * push) / push * (1 + drive)
+    return (sound * push).tanh_().mul_((1 + drive) / push)

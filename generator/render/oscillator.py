@@ -21,7 +21,7 @@ _PHASE_BITS = 32
 _REST_BITS = _PHASE_BITS - _TABLE_BITS
 _SIZE = 1 << _TABLE_BITS
 _TOP_HZ = 19000.0
-_STRETCH = 1 << 16
+_STRETCH = 1 << 17
 
 
 def pitch_hz(pitch: Tensor) -> Tensor:
@@ -80,12 +80,12 @@ def _bent(cycles: Tensor) -> Tensor:
 
 def cycles(fixed: Tensor) -> Tensor:
     """Fixed-point phase to float32 cycles in [-0.5, 0.5)."""
-    return (fixed >> (_PHASE_BITS - 24)).float() * 2.0**-24
+    return (fixed >> (_PHASE_BITS - 24)).float().mul_(2.0**-24)
 
 
 def sine(hertz: Tensor, start: Tensor, length: int) -> Tensor:
     """Pure tones [B, length]."""
-    return torch.sin(cycles(phase(hertz, start, length)) * (2 * math.pi))
+    return cycles(phase(hertz, start, length)).mul_(2 * math.pi).sin_()
 
 
 class _Tables:

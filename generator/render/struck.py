@@ -63,11 +63,11 @@ class Fm(_Data):
             modulator = oscillator.sine(hertz * pair.modulator, torch.zeros_like(hertz), notes.length)
             cents = self.detune_cents * (-1.0) ** number
             fixed = oscillator.phase(hertz * pair.carrier * 2 ** (cents / 1200), torch.zeros_like(hertz), notes.length)
-            bent = oscillator.cycles(fixed) * (2 * math.pi) + notes.draw(index) * modulator
+            bent = oscillator.cycles(fixed).mul_(2 * math.pi).addcmul_(notes.draw(index), modulator)
             audible = (hertz * pair.carrier < 18000.0).float()[:, None]
-            mono += pair.level * audible * notes.draw(fall) * torch.sin(bent)
+            mono.addcmul_(notes.draw(fall * (pair.level * audible)), bent.sin_())
         envelope = Adsr(self.attack, 1.0, 1.0, self.release).curve(notes)
-        mono = soft_clip(mono, self.drive) * notes.draw(envelope)
+        mono = soft_clip(mono, self.drive).mul_(notes.draw(envelope))
         if self.tremolo <= 0:
             return mono[:, None]
         sway = self.tremolo * torch.sin(2 * math.pi * (self.tremolo_hz * times + notes.chance[:, :1]))
@@ -112,7 +112,7 @@ class Partials(_Data):
                 curve = curve * torch.exp(-6.9 / decay * faster * times)
             shifted = None if bend is None else bend * ratio
             fixed = oscillator.phase(own, notes.chance[:, number % 16] * (decay == 0), notes.length, shifted)
-            mono += notes.draw(curve) * torch.sin(oscillator.cycles(fixed) * (2 * math.pi))
+            mono.addcmul_(notes.draw(curve), oscillator.cycles(fixed).mul_(2 * math.pi).sin_())
         if self.strike > 0:
             mono += self.strike * notes.hiss(20) * notes.draw(torch.exp(-6.9 / self.strike_s * times)[None])
         envelope = Adsr(self.attack, 1.0, 1.0, self.release).curve(notes)

@@ -80,7 +80,7 @@ class Subtractive(_Data):
         if self.body:
             sides = _resonate(sides, self.body)
         sides = soft_clip(sides, self.drive)
-        return sides * notes.draw(Adsr(*self.amp).curve(notes))[:, None]
+        return sides.mul_(notes.draw(Adsr(*self.amp).curve(notes))[:, None])
 
     def _oscillators(self, notes: Notes) -> Tensor:
         """-> [B, 1 or 2, length]"""
