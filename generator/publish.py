@@ -25,17 +25,14 @@ from generator.brief import Attributes, Brief
 from generator.errors import GeneratorError, QualityError
 from generator.measure.loudness import integrated_lufs
 from generator.measure.report import Measured, measure
-from generator.notation.abc import write_abc
-from generator.notation.exact import write_exact
-from generator.notation.midi import write_midi
-from generator.notation.musicxml import write_musicxml
 from generator.produce.deliver import DeliveredAudio, deliver_as, deliver_mp3
 from generator.produce.delivery import Delivery
 from generator.produce.encode import encode_flac
 from generator.produce.loop import master_round, mix_round
 from generator.produce.master import master
 from generator.produce.mix import Mix, mix
-from generator.produce.pictures import cover, leadsheet, piano_roll, waveform
+from generator.produce.paper import DRAUGHTSMAN, PAPERS, SMALL_COVER
+from generator.produce.pictures import waveform
 from generator.produce.provenance import comment, compact, provenance
 from generator.produce.remedy import remedy
 from generator.produce.signing import SIGNED, sign
@@ -43,10 +40,8 @@ from generator.produce.tags import Tags
 from generator.render.render import SAMPLE_RATE, notices, render
 from generator.score import Score
 
-SCORE = "score.json"
-"""The exact score in a track's folder; what the track is edited from."""
 REPORT = "report.json"
-COVER, LEADSHEET = "cover.png", "leadsheet.png"
+_WAVEFORM = "waveform.png"
 
 STAGES = ("compose", "arrange", "render", "mix", "master", "encode", "check")
 # Share of the work that is done when a stage begins; from timings on two cores.
@@ -160,6 +155,7 @@ def publish(
         GeneratorError: with one sentence; nothing half-written is left.
     """
     working = out_dir.with_name(f".{out_dir.name}.partial")
+    DRAUGHTSMAN.start()
     try:
         shutil.rmtree(working, ignore_errors=True)
         (working / "stems").mkdir(parents=True)
@@ -239,48 +235,44 @@ def _make(
 ) -> _Made:
     """Render, mix, master, encode and check one candidate; an earlier one's files are overwritten.
 
-    Stems are played and mixed two at a time; where one thing follows the other, what needs no sound is drawn, and the
-    stems are written, beside it. `target_lufs` is what the check asks for; a master that makes up for a
-    failure may aim elsewhere.
+    Stems are played and mixed two at a time; what needs no sound is drawn, and the stems are written, beside it.
+    `target_lufs` is what the check asks for; a master that makes up for a failure may aim elsewhere.
     """
-    with _beside() as later:
-        # What its file needs, and needs most memory: the sound needs little as yet.
-        painted = later.submit(cover, take.score, brief, working / COVER)
+    score = take.score
+    with _beside() as beside:
+        drawn = beside.submit(DRAUGHTSMAN.draw, score, brief, working)
         with clock.stage("render"):
-            stems = render(take.score, soundfont, seed=take.seed, device=device())
-            painted.result()
+            stems = render(score, soundfont, seed=take.seed, device=device())
             memory.give_back()
-        symbols = later.submit(_write_symbols, take.score, working)
         with clock.stage("mix"):
             mixed = _mix(take, stems, brief, style)
             memory.give_back()
-        written = later.submit(_write_stems, mixed.stems, working / "stems")
-        engraved = later.submit(leadsheet, take.score, working / LEADSHEET)
+        written = beside.submit(_write_stems, mixed.stems, working / "stems")
         with clock.stage("master"):
             mastered = (master_round if brief.loop else master)(mixed.bus, style.master)
         del mixed
         with clock.stage("encode"):
+            drawn.result()
             delivered, audio = _encode(mastered, take, brief, style, working, delivery)
-            picture = working / "waveform.png"
-            drawn = later.submit(waveform, delivered.audio, delivered.rate, take.score, picture)
+            heard = beside.submit(waveform, delivered.audio, delivered.rate, score, working / _WAVEFORM)
             levels = written.result()
-            paths = [working / "stems" / f"{name}.flac" for name in levels]
         with clock.stage("check"):
             measured = measure(
-                delivered.audio, delivered.rate, take.score, brief, levels, target_lufs=target_lufs,
+                delivered.audio, delivered.rate, score, brief, levels, target_lufs=target_lufs,
                 loudness=delivered.loudness,
             )  # fmt: skip
-            for picture_drawn in (engraved, drawn):
-                picture_drawn.result()
-    pictures = {"cover": working / COVER, "leadsheet": working / LEADSHEET, "waveform": picture}
-    return _Made(symbols.result() | pictures | audio | {"stems": paths}, measured)
+            heard.result()
+    papers = {kind: working / name for kind, name in PAPERS.items()} | {"waveform": working / _WAVEFORM}
+    stems_written = [working / "stems" / f"{name}.flac" for name in levels]
+    return _Made(papers | audio | {"stems": stems_written}, measured)
 
 
 @contextmanager
 def _beside() -> Iterator[ThreadPoolExecutor]:
-    """A second pair of hands; when the work fails, what it has not begun is dropped and what it has is waited for."""
+    """More hands: one for the stems, one that waits for the papers. When the work fails, what they have not begun is
+    dropped and what they have is waited for."""
     memory.share()
-    pool = ThreadPoolExecutor(1, "beside")
+    pool = ThreadPoolExecutor(2, "beside")
     try:
         yield pool
     finally:
@@ -297,31 +289,18 @@ def _mix(take: Candidate, stems: dict[str, torch.Tensor], brief: Brief, style: S
     return mix(stems, roles, style.mix, style.master, seed=take.seed, tempo_bpm=tempo_bpm)
 
 
-def _write_symbols(score: Score, working: Path) -> dict[str, Path | list[Path]]:
-    names = {
-        "mid": "track.mid", "musicxml": "track.musicxml", "abc": "track.abc", "score": SCORE,
-        "piano_roll": "piano_roll.png",
-    }  # fmt: skip
-    paths = {kind: working / name for kind, name in names.items()}
-    write_midi(score, paths["mid"])
-    write_musicxml(score, paths["musicxml"])
-    write_abc(score, paths["abc"])
-    write_exact(score, paths["score"])
-    piano_roll(score, paths["piano_roll"])
-    return dict(paths)
-
-
 def _encode(
     mastered: torch.Tensor, take: Candidate, brief: Brief, style: Style, working: Path, delivery: Delivery
 ) -> tuple[DeliveredAudio, dict[str, Path]]:
     """The MP3 as it will be heard, and the files of the finished sound."""
     origin = compact(brief, take.card or {}, take.report.get("originality"))
     tags = Tags(title=take.score.title, genre=style.label, comment=comment(brief.seed), provenance=origin)
-    cover_path, files = working / COVER, {"mp3": working / "track.mp3"}
-    delivered = deliver_mp3(mastered, files["mp3"], tags, cover_path, style.master)
+    small, files = working / SMALL_COVER, {"mp3": working / "track.mp3"}
+    delivered = deliver_mp3(mastered, files["mp3"], tags, small, style.master)
     if delivery.format != "mp3":
         files[delivery.format] = working / f"track.{delivery.format}"
-        deliver_as(delivery.format, mastered, files[delivery.format], tags, cover_path, style.master)
+        deliver_as(delivery.format, mastered, files[delivery.format], tags, small, style.master)
+    small.unlink()
     return delivered, files
 
 

@@ -20,7 +20,8 @@ from generator.notation.files import PAGES, read_score
 from generator.perform import perform
 from generator.pipeline import load_composer
 from generator.produce.delivery import Delivery
-from generator.publish import REPORT, SCORE, Candidate, Clock, Progress, Track, publish
+from generator.produce.paper import SCORE
+from generator.publish import REPORT, Candidate, Clock, Progress, Track, publish
 from generator.render.timing import TAIL_S
 from generator.score import Part, Score
 

@@ -191,6 +191,11 @@ class Score:
     def length_s(self) -> float:
         return self.seconds_at(self.end_tick)
 
+    @property
+    def pitched(self) -> tuple[Part, ...]:
+        """The parts whose notes have a pitch."""
+        return tuple(part for part in self.parts if part.role not in {"drums", "texture"} and part.notes)
+
     def seconds_at(self, tick: float) -> float:
         """Seconds from the start to a tick, through the tempo map."""
         seconds = 0.0

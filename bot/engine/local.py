@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
+import signal
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
@@ -191,8 +193,9 @@ class _Worker:
         await self.kill()
 
     async def kill(self) -> None:
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        if self.alive:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # what it has started goes with it
         # communicate() drains and closes the pipes, which wait() alone would leave open.
         self._listener.cancel()
         await asyncio.gather(self._listener, return_exceptions=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from generator.brief import Key
 from generator.measure.spectrum import frames
-from generator.score import Part, Score
+from generator.score import Score
 
 _WINDOW = 8192
 _HOP = 4096
@@ -39,14 +39,9 @@ class Rotation:
     runner_up: float
 
 
-def pitched(score: Score) -> tuple[Part, ...]:
-    """The parts whose pitches are tones."""
-    return tuple(part for part in score.parts if part.role not in {"drums", "texture"} and part.notes)
-
-
 def chroma_rotation(audio: Tensor, rate: int, score: Score) -> Rotation:
     """Correlate audio chroma with the score's over time, at all twelve rotations."""
-    if all(part.role == "bass" for part in pitched(score)):
+    if all(part.role == "bass" for part in score.pitched):
         return Rotation(0, 0.0, 0.0)  # a semitone at 50 Hz is narrower than the transform can tell
     heard = _audio_chroma(audio, rate)
     written = _score_chroma(score, heard.shape[1], _HOP / rate)
@@ -89,7 +84,7 @@ def _audio_chroma(audio: Tensor, rate: int) -> NDArray[np.float64]:
 
 def _score_chroma(score: Score, frames: int, hop_s: float) -> NDArray[np.float64]:
     chroma = np.zeros((12, frames))
-    for part in pitched(score):
+    for part in score.pitched:
         for note in part.notes:
             first = int(score.seconds_at(note.onset) / hop_s)
             last = max(math.ceil(score.seconds_at(note.end) / hop_s), first + 1)
@@ -109,7 +104,7 @@ def key_of(score: Score) -> Key:
     Where the notes do not tell keys apart (a vamp that lacks a degree fits several), the written key stands.
     """
     weights = np.zeros(12)
-    for part in pitched(score):
+    for part in score.pitched:
         for note in part.notes:
             weights[note.pitch % 12] += note.duration
     if not weights.any():

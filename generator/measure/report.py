@@ -12,7 +12,7 @@ from torch import Tensor
 
 from generator.brief import Brief, Key
 from generator.measure.loudness import Loudness, measure_loudness
-from generator.measure.pitch import chroma_rotation, harmonic_tempo, key_of, pitched, related
+from generator.measure.pitch import chroma_rotation, harmonic_tempo, key_of, related
 from generator.measure.spectrum import spectral_balance
 from generator.measure.tempo import Tempo, aligned_tempo, measure_tempo
 from generator.score import Score
@@ -149,7 +149,7 @@ def _tempo(audio: Tensor, rate: int, score: Score) -> tuple[Tempo, str]:
             at = round(score.seconds_at(note.onset + note.micro), 3)
             loudest[at] = max(loudest.get(at, 0.0), note.velocity / 127.0)
     onsets = aligned_tempo(audio, rate, list(loudest), list(loudest.values()), score.tempo_bpm)
-    if onsets.clarity >= _ONSET_CLARITY or not pitched(score):
+    if onsets.clarity >= _ONSET_CLARITY or not score.pitched:
         return onsets, "onsets"
     bpm, _ = harmonic_tempo(audio, rate, score)
     return Tempo(bpm, pulse.clarity), "harmony"

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 
 from generator.brief import Brief
-from generator.measure.pitch import pitched
 from generator.score import Note, Score
 
 SIZE = 2048
@@ -88,7 +87,7 @@ def contour(score: Score, notes: tuple[Note, ...], points: int, smooth: float) -
 def lines(score: Score) -> list[tuple[Note, ...]]:
     """The pitched parts' notes, the leading part first."""
     order = {"melody": 0, "counter": 1, "chords": 2, "pad": 3, "bass": 4}
-    parts = sorted(pitched(score), key=lambda part: order.get(part.role, 5))
+    parts = sorted(score.pitched, key=lambda part: order.get(part.role, 5))
     return [part.notes for part in parts] or [()]
 
 

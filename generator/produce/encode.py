@@ -25,7 +25,7 @@ from generator import blocks
 from generator.errors import EncodeError
 from generator.produce.ffmpeg import find_ffmpeg
 from generator.produce.files import whole_file
-from generator.produce.tags import Tags, small_cover
+from generator.produce.tags import COVER_SIZE, Tags, small_cover
 from generator.render.timing import SAMPLE_RATE
 
 with warnings.catch_warnings():  # pydub looks for ffmpeg on import, before it can be told where ours is
@@ -36,8 +36,6 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FLAC_EFFORT = 0.5  # of 1: as small as a higher one leaves it, to half a percent
 _PIECE = 1 << 14
 _HIGHEST = 1.0 - 2.0**-24  # the largest sample below full scale
-COVER_SIZE = 640
-"""Pixels of the picture inside a file."""
 
 
 def encode_mp3(audio: Tensor, path: Path, tags: Tags, cover: Path | None = None, bitrate_kbps: int = 192) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from generator.produce.encode import COVER_SIZE, encode_mp3, export
+from generator.produce.encode import encode_mp3, export
 from generator.produce.files import whole_file
-from generator.produce.tags import Tags, add_id3, id3_of, metadata, picture_block, small_cover
+from generator.produce.tags import COVER_SIZE, Tags, add_id3, id3_of, metadata, picture_block, small_cover
 from generator.render.timing import SAMPLE_RATE
 
 FORMATS = ("mp3", "opus", "flac", "wav")

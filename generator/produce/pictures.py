@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
-from torch import Tensor
 
 from generator.brief import Brief
 from generator.produce import canvas
@@ -16,6 +16,9 @@ from generator.produce.scenes import SCENES
 from generator.produce.waveform import draw_waveform
 from generator.score import Score
 from generator.seeds import stream
+
+if TYPE_CHECKING:  # pictures are drawn where torch need not be
+    from torch import Tensor
 
 COVER_SIZE = 1024
 _SIXTEEN_GREYS = [round(level / 17) * 17 for level in range(256)]

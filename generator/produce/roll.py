@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw, ImageFont
 
-from generator.render.drums import piece
-from generator.render.instruments import INSTRUMENTS
+from generator.render.instruments import INSTRUMENTS, piece
 from generator.score import Part, Score
 
 Colour = tuple[int, int, int]

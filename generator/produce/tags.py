@@ -16,6 +16,8 @@ from PIL import Image
 
 from generator.errors import EncodeError
 
+COVER_SIZE = 640
+"""Pixels of the picture inside a file."""
 _FRONT_COVER = 3
 _ESCAPED = "\\=;#\n"
 
@@ -46,10 +48,13 @@ def _escaped(value: str) -> str:
 
 
 def small_cover(cover: Path, size: int) -> bytes:
-    """The cover as players want it: a JPEG that does not double the size of the file. Raises EncodeError."""
+    """The cover as players want it: a JPEG that does not double the size of the file; what is one already stays as it
+    is. Raises EncodeError."""
     packed = io.BytesIO()
     try:
         with Image.open(cover) as image:
+            if image.format == "JPEG" and image.size == (size, size):
+                return cover.read_bytes()
             image.convert("RGB").resize((size, size), Image.Resampling.LANCZOS).save(packed, "JPEG", quality=88)
     except OSError as error:
         raise EncodeError(f"The cover {cover.name} cannot be read.") from error

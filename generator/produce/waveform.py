@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
 from generator.score import Score
+
+if TYPE_CHECKING:  # pictures are drawn where torch need not be
+    from torch import Tensor
 
 Colour = tuple[int, int, int]
 

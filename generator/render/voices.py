@@ -22,6 +22,7 @@ from torch import Tensor
 from generator.errors import SoundError
 from generator.render import drums, envelope
 from generator.render.bend import Bend
+from generator.render.instruments import piece
 from generator.render.notes import Notes
 from generator.render.stems import silence
 from generator.render.struck import Fm, Partials, PluckedString
@@ -121,10 +122,10 @@ def _strokes(kit: dict[str, drums.Sound], played: Sequence[Event]) -> dict[str, 
     """The events of every piece of the kit, with what chokes them."""
     starts: dict[str, list[int]] = {}
     for event in played:
-        starts.setdefault(drums.piece(event.pitch), []).append(event.start)
+        starts.setdefault(piece(event.pitch), []).append(event.start)
     strokes: dict[str, tuple[drums.Sound, list[_Stroke]]] = {}
     for event in played:
-        name = drums.piece(event.pitch)
+        name = piece(event.pitch)
         chokers = [at for other in drums.CHOKED_BY.get(name, ()) for at in starts.get(other, []) if at > event.start]
         choke = min(chokers) - event.start if chokers else None
         strokes.setdefault(name, (kit[name], []))[1].append(_Stroke(event, choke))
@@ -156,7 +157,7 @@ def _play(
         sounds = model.sound(_notes(batch, noise, stream, seed))
         for key, sound in zip(batch, sounds.unbind(), strict=True):
             whole = sound[:, : key.length]
-            whole[:, -_FADE:] *= fade[-whole.shape[1] :]
+            whole[:, -_FADE:].mul_(fade[-whole.shape[1] :])
             for stroke in places[key]:
                 heard = _bent(whole, stroke.event.bend, key.length) if key.bend and stroke.event.bend else whole
                 _place(stem, heard, stroke, (stroke.event.velocity / 127.0) ** 1.6)
@@ -178,7 +179,7 @@ def _place(stem: Tensor, sound: Tensor, stroke: _Stroke, gain: float) -> None:
     if stroke.choke is not None and stroke.choke + _CHOKE < length:
         length = stroke.choke + _CHOKE
         sound = sound[:, :length].clone()
-        sound[:, -_CHOKE:] *= torch.linspace(1.0, 0.0, _CHOKE, device=stem.device)
+        sound[:, -_CHOKE:].mul_(torch.linspace(1.0, 0.0, _CHOKE, device=stem.device))
     if length > 0:
         stem[:, start : start + length].add_(sound[:, :length], alpha=gain)
 
