@@ -127,5 +127,5 @@ def chorus(
         fixed = steady[..., :count] + (first + advance * at)[..., None]
         if bend is not None:
             fixed += _bent(bend[:, None, at : at + count])
-        out[..., at : at + count] = torch.bmm(mixing, tables.read(row, fixed))
+        torch.bmm(mixing, tables.read(row, fixed), out=out[..., at : at + count])
     return out
