@@ -116,6 +116,15 @@ def test_decay_falls_to_the_sustain_level(tmp_path):
     assert level_db(later) - level_db(start) == pytest.approx(-23.2, abs=0.5)
 
 
+@pytest.mark.parametrize(("sustain", "held_s", "over_s"), [
+    (960, 2.0, 1.0), (960, 0.5, 0.75), (480, 1.0, 1.5), (0, 0.5, 1.5),
+])  # fmt: skip
+def test_a_note_is_over_when_decay_and_release_have_taken_96_db(tmp_path, sustain, held_s, over_s):
+    heard = sound(looped(tmp_path, decay=0, sustain=sustain, release=0), (0, held_s, 69, 100))  # 96 dB a second, both
+    last = int(heard.abs().amax(0).nonzero()[-1])
+    assert last / SAMPLE_RATE == pytest.approx(over_s, abs=0.005)
+
+
 @pytest.mark.parametrize("scale", [KEY_TO_VOL_HOLD, KEY_TO_VOL_DECAY])
 def test_low_keys_hold_and_decay_longer(tmp_path, scale):
     gens = {MODE: 1, DECAY: 0, SUSTAIN: 960, HOLD: -1200, scale: 100}  # half a second, and 96 dB in the next one
