@@ -7,7 +7,6 @@ has composed before, as the bot's worker has.
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,14 +23,14 @@ import torch
 from rich.console import Console
 
 from benchmarks.listen import decode, hear, pulse, residual_db
-from benchmarks.result import Must, Options, Result, Rows
+from benchmarks.result import Must, Options, Result, Rows, cpu_s
 from bot.settings import Settings, child_environment, load_settings
 from generator import publish
 from generator.arrange.blend import style_of
 from generator.brief import Brief, writable_styles
 from generator.errors import GeneratorError
 from generator.pipeline import compose_track
-from generator.produce.mix import Mix, mix
+from generator.produce.mix import Desk, Mix
 from generator.render.sounds import find_soundfont
 from generator.score import Meter
 from personalization.profile import Profile
@@ -117,11 +116,13 @@ def _overhearing() -> Iterator[list[Mix]]:
     """Keeps the mixes that are made: the bus before mastering is not among its files."""
     heard: list[Mix] = []
 
-    def keep(*args: Any, **options: Any) -> Mix:
-        heard.append(mix(*args, **options))
+    mix = Desk.mix
+
+    def keep(desk: Desk, *args: Any) -> Mix:
+        heard.append(mix(desk, *args))
         return heard[-1]
 
-    with patch.object(publish, "mix", keep):
+    with patch.object(Desk, "mix", keep):
         yield heard
 
 
@@ -130,14 +131,14 @@ def _piece(brief: Brief, out: Path, soundfont: Path | None, number: int) -> _Fin
     bar_s = 60.0 / brief.tempo_bpm * meter.beats * 4 / meter.beat_unit
     row: dict[str, Any] = dict.fromkeys(_COLUMNS)
     row |= {"style": brief.style, "number": number, "asked_bpm": brief.tempo_bpm, "bar_s": bar_s, "verified": False}
-    began, worked = time.perf_counter(), _cpu_s()
+    began, worked = time.perf_counter(), cpu_s()
     try:
         with _overhearing() as mixes:
             track = compose_track(brief, out, track_id=out.name, takes=1, soundfont=soundfont)
     except GeneratorError as error:
         Console(stderr=True, highlight=False).print(f"{brief.style}, “{brief.text}”: {error}")
         return _Finished(row, dict.fromkeys(publish.STAGES, 0.0))
-    row |= {"seconds": time.perf_counter() - began, "cpu_s": _cpu_s() - worked}
+    row |= {"seconds": time.perf_counter() - began, "cpu_s": cpu_s() - worked}
     heard = hear(Path(track.files["mp3"]))
     beat = pulse(decode(Path(track.files["mp3"])))
     plain = beat.strength >= _NO_PULSE
@@ -156,12 +157,6 @@ def _piece(brief: Brief, out: Path, soundfont: Path | None, number: int) -> _Fin
     return _Finished(row, track.timings_s)
 
 
-def _cpu_s() -> float:
-    """Processor seconds of this process and of those it has waited for: what a busy machine does not change."""
-    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
 @dataclass(frozen=True, slots=True)
 class _Cold:
     dir: Path
@@ -177,16 +172,16 @@ def _cold(settings: Settings, soundfont: Path | None, out: Path) -> _Cold:
         environment["TUNESMITH_SOUNDFONT"] = str(soundfont)
     command = [sys.executable, "-m", "bot", "--home", str(out.with_name(f"{out.name} home")), "compose", TEXTS[0]]
     command += ["--style", writable_styles()[0], "--length", f"{LENGTH_S:g}", "--seed", str(SEED)]
-    began, worked = time.perf_counter(), _cpu_s()
+    began, worked = time.perf_counter(), cpu_s()
     done = subprocess.run(  # noqa: S603 -- our own command, no shell
         [sys.executable, "-c", _WATCHED, *command, "--out", str(out), "--json"],
         capture_output=True, check=False, text=True, env=environment,
     )  # fmt: skip
-    seconds, cpu_s = time.perf_counter() - began, _cpu_s() - worked
+    seconds, used_s = time.perf_counter() - began, cpu_s() - worked
     *said, memory = done.stderr.strip().splitlines()
     if done.returncode != 0:
         raise GeneratorError(f"The command line did not finish the piece: {(said or ['no reason given'])[-1]}")
-    return _Cold(Path(json.loads(done.stdout.splitlines()[-1])["dir"]), seconds, cpu_s, int(memory) / 1024)
+    return _Cold(Path(json.loads(done.stdout.splitlines()[-1])["dir"]), seconds, used_s, int(memory) / 1024)
 
 
 def _musts_of_rows(rows: list[dict[str, Any]]) -> list[Must]:

@@ -8,7 +8,6 @@ it: `pip install -e '.[peers]' -c constraints.txt`.
 from __future__ import annotations
 
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.result import Must, Options, Result, Rows
+from benchmarks.result import Must, Options, Result, Rows, cpu_s
 from benchmarks.sound import SEED, brief_of
 from bot.settings import load_settings
 from generator.brief import writable_styles
@@ -87,14 +86,9 @@ def _ours(styles: Sequence[str]) -> _Timed:
 
 def _timed(work: Callable[[], float]) -> _Timed:
     """`work` gives the seconds of music that it made."""
-    began, used = time.perf_counter(), _cpu_s()
+    began, used = time.perf_counter(), cpu_s()
     music_s = work()
-    return _Timed(music_s, time.perf_counter() - began, _cpu_s() - used)
-
-
-def _cpu_s() -> float:
-    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return _Timed(music_s, time.perf_counter() - began, cpu_s() - used)
 
 
 def _musicgen() -> Any:

@@ -10,7 +10,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -30,14 +30,14 @@ from generator.produce.delivery import Delivery
 from generator.produce.encode import encode_flac
 from generator.produce.loop import master_round, mix_round
 from generator.produce.master import master
-from generator.produce.mix import Mix, mix
+from generator.produce.mix import Desk, Mix
 from generator.produce.paper import DRAUGHTSMAN, PAPERS, SMALL_COVER
 from generator.produce.pictures import waveform
 from generator.produce.provenance import comment, compact, provenance
 from generator.produce.remedy import remedy
 from generator.produce.signing import SIGNED, sign
 from generator.produce.tags import Tags
-from generator.render.render import SAMPLE_RATE, notices, render
+from generator.render.render import SAMPLE_RATE, notices, playing, render
 from generator.score import Score
 
 REPORT = "report.json"
@@ -235,18 +235,13 @@ def _make(
 ) -> _Made:
     """Render, mix, master, encode and check one candidate; an earlier one's files are overwritten.
 
-    Stems are played and mixed two at a time; what needs no sound is drawn, and the stems are written, beside it.
+    What needs no sound is drawn, and the stems are written, beside it.
     `target_lufs` is what the check asks for; a master that makes up for a failure may aim elsewhere.
     """
     score = take.score
     with _beside() as beside:
         drawn = beside.submit(DRAUGHTSMAN.draw, score, brief, working)
-        with clock.stage("render"):
-            stems = render(score, soundfont, seed=take.seed, device=device())
-            memory.give_back()
-        with clock.stage("mix"):
-            mixed = _mix(take, stems, brief, style)
-            memory.give_back()
+        mixed = (_mix_round if brief.loop else _mix)(take, brief, style, soundfont, clock, beside)
         written = beside.submit(_write_stems, mixed.stems, working / "stems")
         with clock.stage("master"):
             mastered = (master_round if brief.loop else master)(mixed.bus, style.master)
@@ -271,7 +266,7 @@ def _make(
 def _beside() -> Iterator[ThreadPoolExecutor]:
     """More hands: one for the stems, one that waits for the papers. When the work fails, what they have not begun is
     dropped and what they have is waited for."""
-    memory.share()
+    memory.keep()
     pool = ThreadPoolExecutor(2, "beside")
     try:
         yield pool
@@ -279,14 +274,35 @@ def _beside() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _mix(take: Candidate, stems: dict[str, torch.Tensor], brief: Brief, style: Style) -> Mix:
-    roles = {part.name: part.role for part in take.score.parts}
-    tempo_bpm, length_s = brief.tempo_bpm, take.score.length_s
-    if brief.loop:
+def _mix(
+    take: Candidate, brief: Brief, style: Style, soundfont: Path | None, clock: Clock, beside: Executor
+) -> Mix:  # fmt: skip
+    """Stems are taken to the desk while others are still played."""
+    desk = Desk(_roles(take.score), style.mix, style.master, take.seed)
+    with clock.stage("render"):
+        stems = playing(take.score, soundfont, seed=take.seed, device=device())
+        coming = {name: beside.submit(desk.take, name, stem) for name, stem in stems}
+    with clock.stage("mix"):
+        taken = {name: stem.result() for name, stem in coming.items()}
+        coming.clear()
+        return desk.mix(taken, brief.tempo_bpm)
+
+
+def _mix_round(
+    take: Candidate, brief: Brief, style: Style, soundfont: Path | None, clock: Clock, _beside: Executor
+) -> Mix:  # fmt: skip
+    score = take.score
+    with clock.stage("render"):
+        stems = render(score, soundfont, seed=take.seed, device=device())
+    with clock.stage("mix"):
         return mix_round(
-            stems, roles, style.mix, style.master, length_s=length_s, seed=take.seed, tempo_bpm=tempo_bpm
+            stems, _roles(score), style.mix, style.master, length_s=score.length_s, seed=take.seed,
+            tempo_bpm=brief.tempo_bpm,
         )  # fmt: skip
-    return mix(stems, roles, style.mix, style.master, seed=take.seed, tempo_bpm=tempo_bpm)
+
+
+def _roles(score: Score) -> dict[str, str]:
+    return {part.name: part.role for part in score.parts}
 
 
 def _encode(

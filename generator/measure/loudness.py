@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from generator import blocks
+from generator import blocks, hands
 
 SILENCE_LUFS = -120.0
 """What silence is called instead of minus infinity, so that it can be written as JSON."""
@@ -44,8 +44,8 @@ class Loudness:
 
 
 def measure_loudness(audio: Tensor, rate: int) -> Loudness:
-    power = weighted_power(audio, rate)
-    return Loudness(gated_lufs(power), range_lu(power), true_peak_dbtp(audio))
+    power, peak_dbtp = hands.both(lambda: weighted_power(audio, rate), lambda: true_peak_dbtp(audio), audio.device)
+    return Loudness(gated_lufs(power), range_lu(power), peak_dbtp)
 
 
 def integrated_lufs(audio: Tensor, rate: int) -> float:

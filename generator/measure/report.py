@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from generator import hands
 from generator.brief import Brief, Key
 from generator.measure.loudness import Loudness, measure_loudness
 from generator.measure.pitch import chroma_rotation, harmonic_tempo, key_of, related
@@ -108,8 +109,11 @@ def measure(
     The key gate reads the notes and accepts the relative key.
     """
     audio = audio.cpu()
-    tempo, source = _tempo(audio, rate, score)
-    rotation = chroma_rotation(audio, rate, score)
+    (tempo, source), (rotation, bands_db) = hands.both(
+        lambda: _tempo(audio, rate, score),
+        lambda: (chroma_rotation(audio, rate, score), spectral_balance(audio, rate)),
+        audio.device,
+    )
     loudness = loudness or measure_loudness(audio, rate)
     heard = {name for name, level in part_lufs.items() if level > _AUDIBLE_LUFS}
     written = [part.name for part in score.parts if part.notes]
@@ -131,7 +135,7 @@ def measure(
         correlation=channel_correlation(audio),
         clipped=int((audio >= 0.9999).sum() + (audio <= -0.9999).sum()),
         end_level_db=_level_db(audio[:, -rate // 20 :]),
-        bands_db=spectral_balance(audio, rate),
+        bands_db=bands_db,
         part_lufs=dict(part_lufs),
         gates={},
     )

@@ -14,7 +14,7 @@ from torch import Tensor
 from generator.measure.loudness import SILENCE_LUFS, Loudness, integrated_lufs, measure_loudness
 from generator.produce.encode import decode, encode_mp3
 from generator.produce.formats import encode_as
-from generator.produce.master import CODEC_LOSS_LU, HEADROOM_DB, to_target
+from generator.produce.master import CODEC_LOSS_LU, to_target
 from generator.produce.settings import Master
 from generator.produce.tags import Tags
 from generator.render.timing import SAMPLE_RATE
@@ -46,7 +46,7 @@ def deliver_as(
     if integrated_lufs(audio, SAMPLE_RATE) <= SILENCE_LUFS:
         sound = audio
     else:
-        sound = to_target(audio, settings.target_lufs, settings.ceiling_dbtp - HEADROOM_DB)
+        sound = to_target(audio, settings.target_lufs, settings.ceiling_dbtp - settings.codec_db)
     return _deliver(audio, sound, path, settings, 0.0, lambda heard: encode_as(kind, heard, path, tags, cover))
 
 
@@ -55,7 +55,7 @@ def _deliver(
 ) -> DeliveredAudio:
     """Encode `first`, and while what is decoded again is off, `audio` with the gain and ceiling that make up for it."""
     sound = first
-    target, ceiling = settings.target_lufs + loss_lu, settings.ceiling_dbtp - HEADROOM_DB
+    target, ceiling = settings.target_lufs + loss_lu, settings.ceiling_dbtp - settings.codec_db
     for rounds in range(1, _ROUNDS + 1):
         encode(sound)
         heard, rate = decode(path)

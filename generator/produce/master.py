@@ -15,9 +15,6 @@ from generator.produce.limiter import STEP, envelope_of, gain_curve
 from generator.produce.settings import Master
 from generator.render.timing import SAMPLE_RATE
 
-HEADROOM_DB = 0.8
-"""Room below the ceiling for what MP3 coding adds to the peaks at 192 kbit/s: enough for nine pieces in ten, the others
-are coded twice."""
 CODEC_LOSS_LU = 0.26
 """Loudness that LAME takes away at 192 kbit/s; the same within 0.02 LU on quiet, dense and percussive pieces."""
 
@@ -44,7 +41,7 @@ def master(bus: Tensor, settings: Master) -> Tensor:
     sound *= 10 ** ((_INNER_LUFS - loudness) / 20)
     if settings.drive > 0:
         sound = _soft_clip(sound, settings.drive)
-    to_target(sound, settings.target_lufs + CODEC_LOSS_LU, settings.ceiling_dbtp - HEADROOM_DB, into=sound)
+    to_target(sound, settings.target_lufs + CODEC_LOSS_LU, settings.ceiling_dbtp - settings.codec_db, into=sound)
     return blocks.sound(sound, "The master")
 
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from generator import blocks, hands, memory
+from generator import blocks, hands
 from generator.measure.loudness import integrated_lufs
 from generator.produce import effects
 from generator.produce.masking import relief
 from generator.produce.settings import Channel, Master
-from generator.produce.strip import Strip
+from generator.produce.strip import Probe, Strip
 from generator.render.timing import SAMPLE_RATE
 from generator.render.vinyl import record_noise
 
@@ -40,6 +40,90 @@ class Mix:
     silent: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A stem on the desk: driven, with what its strip measured before that (None where nothing sounds).
+
+    `beat` is the dry middle [1, n] of drums that others may duck under.
+    """
+
+    sound: Tensor
+    probe: Probe | None
+    beat: Tensor | None = None
+
+
+class Desk:
+    """Mixes stems by the channel of their role, the default channel where a role has none.
+
+    A stem is taken as soon as it has been played, while others still are; how it is treated is decided when all are
+    there. `seed` is for what is drawn by chance: the room, the worn tape.
+    """
+
+    def __init__(self, roles: Mapping[str, str], channels: Mapping[str, Channel], master: Master, seed: int) -> None:
+        self._roles, self._channels, self._master, self._seed = roles, channels, master, seed
+        self._ducks = any(channel.sidechain > 0 for channel in channels.values())
+
+    def take(self, name: str, stem: Tensor) -> Taken:
+        """Measure a stem [2, n] and drive it; `stem` is used up."""
+        if blocks.peak(stem) < _SILENT_PEAK:
+            return Taken(stem, None)
+        strip = self._strip(name, stem.device)
+        probe = strip.probe(stem)
+        beat = stem.mean(0, keepdim=True) if self._ducks and self._roles.get(name) == "drums" else None
+        return Taken(strip.driven(stem), probe, beat)
+
+    def mix(self, taken: MutableMapping[str, Taken], tempo_bpm: float) -> Mix:
+        """Mix all that has been taken, by name. `tempo_bpm` times the echoes.
+
+        The result ends when nothing is heard any more, up to 0.4 s before the stems, and with a fade of
+        `master.fade_out_s`. `taken` is emptied on the way: a long piece would not fit in memory twice.
+        """
+        master, silent = self._master, tuple(name for name, one in taken.items() if one.probe is None)
+        quiet = {name: taken.pop(name).sound for name in silent}
+        if not taken:
+            return Mix(next(iter(quiet.values())).clone(), quiet, silent)
+        done = self._dry(taken)
+        length, device = next(iter(done.values())).shape[-1], next(iter(done.values())).device
+        returned = _returned(done, {name: self._channel(name) for name in done}, master, self._seed, tempo_bpm)
+        if returned is not None:
+            done[ROOM] = returned
+        if master.wow > 0:
+            delay = effects.wow_delay(length, master.wow, self._seed, device)
+            hands.each(lambda stem: stem.copy_(effects.late(stem, delay)), done.values(), device)
+        if master.crackle > 0:
+            done[CRACKLE] = _crackle(length, master, self._seed, device)
+        bus = blocks.sound(_summed(done.values()), "The mix")
+        heard = _heard(bus)
+        bus, *faded = (_faded(sound[:, :heard], master.fade_out_s) for sound in (bus, *done.values()))
+        _make_headroom((bus, *faded))
+        silence = {name: stem[:, :heard] for name, stem in quiet.items()}
+        return Mix(bus, dict(zip(done, faded, strict=True)) | silence, silent)
+
+    def _dry(self, taken: MutableMapping[str, Taken]) -> dict[str, Tensor]:
+        """Every stem through its channel strip."""
+        device = next(iter(taken.values())).sound.device
+        probes = {name: one.probe for name, one in taken.items() if one.probe is not None}
+        levels = {name: probe.bands_db + self._channel(name).level_lufs for name, probe in probes.items()}
+        ways = relief(levels, self._roles)
+        beats = [one.beat for one in taken.values() if one.beat is not None]
+        pushed = any(self._channel(name).sidechain > 0 for name in taken)
+        duck = effects.ducking(torch.stack(beats).sum(0)) if beats and pushed else None
+
+        def treated(name: str) -> Tensor:
+            strip = self._strip(name, device)
+            sound = strip.shaped(taken.pop(name).sound, probes[name].narrow, ways.get(name))
+            return strip.levelled(sound, None if self._roles.get(name) == "drums" else duck)
+
+        names = list(taken)
+        return dict(zip(names, hands.each(treated, names, device), strict=True))
+
+    def _channel(self, name: str) -> Channel:
+        return self._channels.get(self._roles.get(name, ""), Channel())
+
+    def _strip(self, name: str, device: torch.device) -> Strip:
+        return Strip(self._channel(name), self._master, self._seed, device)
+
+
 def mix(
     stems: MutableMapping[str, Tensor],
     roles: Mapping[str, str],
@@ -49,71 +133,23 @@ def mix(
     seed: int,
     tempo_bpm: float = 100.0,
 ) -> Mix:
-    """Mix stems [2, n] by the channel of their role (the default channel where a role has none).
-
-    `tempo_bpm` times the echoes. The result ends when nothing is heard any more, up to 0.4 s before the stems, and with
-    a fade of `master.fade_out_s`.
-    `stems` is emptied on the way: a long piece would not fit in memory twice.
-    """
-    length, device = next(iter(stems.values())).shape[-1], next(iter(stems.values())).device
-    silent = tuple(name for name, stem in stems.items() if blocks.peak(stem) < _SILENT_PEAK)
-    quiet = {name: stems.pop(name) for name in silent}
-    if not stems:
-        return Mix(next(iter(quiet.values())).clone(), quiet, silent)
-    used = {name: channels.get(roles.get(name, ""), Channel()) for name in stems}
-    done = _dry(stems, roles, used, master, seed)
-    memory.give_back()
-    returned = _returned(done, used, master, seed, tempo_bpm)
-    if returned is not None:
-        done[ROOM] = returned
-    if master.wow > 0:
-        delay = effects.wow_delay(length, master.wow, seed, device)
-        hands.each(lambda stem: stem.copy_(effects.late(stem, delay)), done.values(), device)
-    if master.crackle > 0:
-        done[CRACKLE] = _crackle(length, master, seed, device)
-    bus = blocks.sound(_summed(done.values()), "The mix")
-    heard = _heard(bus)
-    bus, *faded = (_faded(sound[:, :heard], master.fade_out_s) for sound in (bus, *done.values()))
-    _make_headroom((bus, *faded))
-    silence = {name: stem[:, :heard] for name, stem in quiet.items()}
-    return Mix(bus, dict(zip(done, faded, strict=True)) | silence, silent)
-
-
-def _dry(
-    stems: MutableMapping[str, Tensor],
-    roles: Mapping[str, str],
-    channels: Mapping[str, Channel],
-    master: Master,
-    seed: int,
-) -> dict[str, Tensor]:
-    """Every stem through its channel strip."""
-    device = next(iter(stems.values())).device
-    strips = {name: Strip(channel, master, seed, device) for name, channel in channels.items()}
-    probes = dict(
-        zip(stems, hands.each(lambda item: strips[item[0]].probe(item[1]), stems.items(), device), strict=True)
-    )
-    ways = relief({name: probe.bands_db + channels[name].level_lufs for name, probe in probes.items()}, roles)
-    drums = [stem.mean(0, keepdim=True) for name, stem in stems.items() if roles.get(name) == "drums"]
-    pushed = any(channel.sidechain > 0 for channel in channels.values())
-    duck = effects.ducking(torch.stack(drums).sum(0)) if drums and pushed else None
-
-    def treated(name: str) -> Tensor:
-        strip = strips[name]
-        sound = strip.shaped(strip.driven(stems.pop(name)), probes[name].narrow, ways.get(name))
-        return strip.levelled(sound, None if roles.get(name) == "drums" else duck)
-
+    """`Desk.mix` of stems [2, n] that are all there; `stems` is emptied on the way."""
+    desk, device = Desk(roles, channels, master, seed), next(iter(stems.values())).device
     names = list(stems)
-    return dict(zip(names, hands.each(treated, names, device), strict=True))
+    taken = hands.each(lambda name: desk.take(name, stems.pop(name)), names, device)
+    return desk.mix(dict(zip(names, taken, strict=True)), tempo_bpm)
 
 
 def _returned(
     done: Mapping[str, Tensor], channels: Mapping[str, Channel], master: Master, seed: int, tempo_bpm: float
 ) -> Tensor | None:
     """What the room and the echo make of all stems together; None where no channel sends anything."""
-    wet = [
-        _room(done, channels, master, seed) if any(channels[name].reverb > 0 for name in done) else None,
-        _echo(done, channels, master, tempo_bpm) if any(channels[name].delay > 0 for name in done) else None,
-    ]
+    device = next(iter(done.values())).device
+    wet = hands.both(
+        lambda: _room(done, channels, master, seed) if any(channels[name].reverb > 0 for name in done) else None,
+        lambda: _echo(done, channels, master, tempo_bpm) if any(channels[name].delay > 0 for name in done) else None,
+        device,
+    )
     returned = [sound for sound in wet if sound is not None]
     return returned[0].add_(returned[1]) if len(returned) > 1 else next(iter(returned), None)
 

@@ -5,12 +5,13 @@ Knows nothing of mixing: stems come dry, at whatever level their instrument has.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from generator import blocks, hands
+from generator import blocks
 from generator.errors import SoundError
 from generator.render.controls import ride
 from generator.render.instruments import INSTRUMENTS, Instrument
@@ -18,30 +19,36 @@ from generator.render.sampler import play
 from generator.render.sf2 import SoundFont, open_soundfont
 from generator.render.timing import MOST_VOICES, SAMPLE_RATE, TAIL_S, Event, events, left_out, total_samples
 from generator.render.voices import perform
-from generator.score import Part, Score
+from generator.score import Score
 
-__all__ = ["SAMPLE_RATE", "TAIL_S", "notices", "render"]
+__all__ = ["SAMPLE_RATE", "TAIL_S", "notices", "playing", "render"]
 
 _KITS = 128
 _FAMILY = 8  # General MIDI has its programs in families of eight
 
 
 def render(score: Score, soundfont: Path | None, *, seed: int, device: torch.device) -> dict[str, Tensor]:
-    """Stems by part name: float32 [2, n] at 44.1 kHz, all n = score length + tail, the same for the same seed.
+    """`playing`, all stems by part name."""
+    return dict(playing(score, soundfont, seed=seed, device=device))
 
+
+def playing(
+    score: Score, soundfont: Path | None, *, seed: int, device: torch.device
+) -> Iterator[tuple[str, Tensor]]:  # fmt: skip
+    """Part names with their stems, one after the other: float32 [2, n] at 44.1 kHz, all n = score length + tail, the
+    same for the same seed.
+
+    One at a time, since it is many short operations: threads that share Python's lock would be no faster.
     Without a soundfont (or with none that has a preset near enough) the synthesiser voices play.
     Raises SoundError for an unreadable soundfont or an instrument that is not in the catalogue.
     """
     font = open_soundfont(soundfont) if soundfont is not None else None
     total = total_samples(score)
-
-    def stem(part: Part) -> Tensor:
+    for part in score.parts:
         instrument = _instrument(part.instrument)
         made = _stem(instrument, events(score, part), total, font, part.name, seed, device)
         made = ride(made, score, part)
-        return blocks.sound(made, f"The {instrument.label.lower()} of “{part.name}”")
-
-    return dict(zip((part.name for part in score.parts), hands.each(stem, score.parts, device), strict=True))
+        yield part.name, blocks.sound(made, f"The {instrument.label.lower()} of “{part.name}”")
 
 
 def notices(score: Score, soundfont: Path | None) -> list[str]:
