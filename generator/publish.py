@@ -246,17 +246,17 @@ def _make(
         with clock.stage("master"):
             mastered = (master_round if brief.loop else master)(mixed.bus, style.master)
         del mixed
+        finished = beside.submit(waveform, mastered, SAMPLE_RATE, score, working / _WAVEFORM)
         with clock.stage("encode"):
             drawn.result()
             delivered, audio = _encode(mastered, take, brief, style, working, delivery)
-            heard = beside.submit(waveform, delivered.audio, delivered.rate, score, working / _WAVEFORM)
             levels = written.result()
         with clock.stage("check"):
             measured = measure(
                 delivered.audio, delivered.rate, score, brief, levels, target_lufs=target_lufs,
                 loudness=delivered.loudness,
             )  # fmt: skip
-            heard.result()
+            finished.result()
     papers = {kind: working / name for kind, name in PAPERS.items()} | {"waveform": working / _WAVEFORM}
     stems_written = [working / "stems" / f"{name}.flac" for name in levels]
     return _Made(papers | audio | {"stems": stems_written}, measured)
