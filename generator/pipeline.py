@@ -15,10 +15,11 @@ from generator.arrange.arrange import arrange
 from generator.arrange.blend import style_of
 from generator.arrange.drummer import Improvised, improvise
 from generator.arrange.style import Style
-from generator.brief import Attributes, Brief
+from generator.brief import Attributes, Brief, Key
 from generator.compose import Judge, Lead, take_seeds
 from generator.gate import Checked, compose_original
 from generator.measure.attributes import measure_attributes
+from generator.measure.pitch import key_of, related
 from generator.model import checkpoint
 from generator.model.desk import together
 from generator.model.transformer import Composer
@@ -114,16 +115,26 @@ def _judge(rank: Rank, plan: Plan, brief: Brief, style: Style) -> Judge:
 
 
 def _candidates(brief: Brief, style: Style, takes: int, rank: Rank | None, clock: Clock) -> Iterator[Candidate]:
-    """The best take; then the next best, or where there is none one take more, for when it fails its checks."""
+    """The best take; then the next best, or where there is none one take more, for when it fails its checks.
+
+    A take whose notes do not tell the asked key would fail them in the end: it comes last, or another is written first.
+    """
     written = compose_takes(brief, style, takes, clock, rank)
+    if takes == 1 and not _in_key(written[0], brief):
+        takes = 2
+        written = compose_takes(brief, style, takes, clock, rank)
     scores = list(rank([take.attributes for take in written])) if rank else [0.0] * len(written)
-    order = sorted(range(len(written)), key=lambda index: (-scores[index], index))
+    order = sorted(range(len(written)), key=lambda index: (not _in_key(written[index], brief), -scores[index], index))
     yield _candidate(written[order[0]], order[0], takes, scores)
     if len(written) > 1:
         yield _candidate(written[order[1]], order[1], takes, scores)
     else:
         more = compose_takes(brief, style, takes + 1, clock, rank)
         yield _candidate(more[-1], len(more) - 1, takes, scores)
+
+
+def _in_key(take: _Take, brief: Brief) -> bool:
+    return related(key_of(take.score), Key.parse(brief.key))
 
 
 def _candidate(take: _Take, index: int, takes: int, scores: Sequence[float]) -> Candidate:

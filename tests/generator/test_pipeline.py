@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 
 from generator import pipeline, publish
+from generator.arrange.blend import style_of
+from generator.brief import Key
 from generator.errors import Cancelled, GeneratorError, MissingWeights, QualityError
 from generator.model import checkpoint
 from generator.notation.midi_in import read_midi
-from generator.pipeline import compose_track
+from generator.pipeline import compose_takes, compose_track
 from generator.produce import encode
 from generator.produce.encode import decode
-from generator.publish import STAGES, Progress, Track
+from generator.publish import STAGES, Clock, Progress, Track
+from generator.render.render import playing
 from tests.generator.scores import brief
 
 
@@ -118,6 +121,17 @@ def test_a_take_that_fails_its_checks_gives_way_to_the_next(tmp_path, monkeypatc
     with pytest.raises(QualityError, match="key"):
         compose_track(asked, tmp_path / "two", track_id="two", takes=2)
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_a_take_whose_notes_are_in_another_key_is_not_played(tmp_path, monkeypatch):
+    asked, real, played = brief("ambient", key="C major", length_s=10.0), pipeline.key_of, []
+    first = compose_takes(asked, style_of(asked), 1, Clock())[0].score
+    monkeypatch.setattr(pipeline, "key_of", lambda score: Key(6, "major") if score == first else real(score))
+    monkeypatch.setattr(publish, "playing", lambda score, *a, **k: played.append(score) or playing(score, *a, **k))
+    made = compose_track(asked, tmp_path / "t", track_id="t", takes=1)
+    assert (made.take, made.measured["verified"]) == (1, True)
+    assert len(played) == 1
+    assert played[0] != first
 
 
 def test_stopping_leaves_nothing(tmp_path):
