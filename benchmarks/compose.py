@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -119,8 +119,9 @@ def _overhearing() -> Iterator[list[Mix]]:
     mix = Desk.mix
 
     def keep(desk: Desk, *args: Any) -> Mix:
-        heard.append(mix(desk, *args))
-        return heard[-1]
+        made = mix(desk, *args)
+        heard.append(replace(made, bus=made.bus.clone()))  # mastering overwrites it
+        return made
 
     with patch.object(Desk, "mix", keep):
         yield heard

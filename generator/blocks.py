@@ -68,7 +68,7 @@ def power(spectra: Tensor) -> Tensor:
 def filtered(audio: Tensor, change: Callable[[Tensor], Tensor], into: Tensor | None = None) -> Tensor:
     """Sound [c, n] through `change`, which maps the spectra [c, blocks, bins] of a group of blocks. -> [c, n]
 
-    The filter may look ahead and ring for up to MARGIN samples. The result is new, or `audio` where that is `into`.
+    The filter may look ahead and ring for up to MARGIN samples. The result is new, or `into`: silent, or `audio`.
     """
     length = audio.shape[-1]
     out = torch.zeros_like(audio) if into is None else into

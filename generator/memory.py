@@ -30,7 +30,18 @@ def keep() -> None:
     _set(_TRIM_THRESHOLD, _KEPT)
 
 
+def give_back() -> None:
+    """Return freed memory to the system where the C library can, for who will not need it soon."""
+    trim = _function("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
 def _set(option: int, value: int) -> None:
-    function = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if function is not None:
-        function(option, value)
+    change = _function("mallopt")
+    if change is not None:
+        change(option, value)
+
+
+def _function(name: str) -> ctypes._NamedFuncPointer | None:
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

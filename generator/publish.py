@@ -244,7 +244,10 @@ def _make(
         mixed = (_mix_round if brief.loop else _mix)(take, brief, style, soundfont, clock, beside)
         written = beside.submit(_write_stems, mixed.stems, working / "stems")
         with clock.stage("master"):
-            mastered = (master_round if brief.loop else master)(mixed.bus, style.master)
+            if brief.loop:
+                mastered = master_round(mixed.bus, style.master)
+            else:
+                mastered = master(mixed.bus, style.master, into=mixed.bus)
         del mixed
         finished = beside.submit(waveform, mastered, SAMPLE_RATE, score, working / _WAVEFORM)
         with clock.stage("encode"):

@@ -29,7 +29,7 @@ _PHASES = 8
 _HALF_WIDTH = 16
 _FRAME = 64
 _FRAMES_AT_ONCE = 2048
-_CHUNK = 1 << 20
+_CHUNK = 1 << 19
 _STRETCH_S = 2  # of sound that is weighted at a time: what lies in between has to fit the processor's cache
 _SIZE, _RING = 8192, 2048  # of a block of the weighting, whose high-pass has fallen by 90 dB after 46 ms
 
@@ -121,14 +121,14 @@ def peak_envelope(audio: Tensor, step: int, *, floor: float = 0.0) -> Tensor:
     """
     audio = audio if audio.dim() == 2 else audio[None]
     length = audio.shape[-1]
-    peaks = []
-    for at in range(0, length, _CHUNK):
+
+    def chunk(at: int) -> Tensor:
         begin, end = at - _HALF_WIDTH, min(at + _CHUNK, length)
         after = -(end - at) % _FRAME + _HALF_WIDTH
         near = audio[:, max(begin, 0) : min(end + after, length)].float()
-        near = torch.nn.functional.pad(near, (max(-begin, 0), max(end + after - length, 0)))
-        peaks.append(_peaks(near, step, floor))
-    return torch.cat(peaks)[: -(-length // step)]
+        return _peaks(torch.nn.functional.pad(near, (max(-begin, 0), max(end + after - length, 0))), step, floor)
+
+    return torch.cat(hands.each(chunk, range(0, length, _CHUNK), audio.device))[: -(-length // step)]
 
 
 def _peaks(near: Tensor, step: int, floor: float) -> Tensor:

@@ -106,7 +106,7 @@ def gradient(stops: list[tuple[float, Colour]], size: int = SIZE) -> Image.Image
     places = [place for place, _ in stops]
     at = np.linspace(0, 1, size)
     columns = np.stack([np.interp(at, places, [colour[k] for _, colour in stops]) for k in range(3)], 1)
-    return Image.fromarray(np.repeat(columns[:, None], size, 1).astype(np.uint8), "RGB")
+    return Image.fromarray(np.repeat(columns.astype(np.uint8)[:, None], size, 1), "RGB")
 
 
 def glow(image: Image.Image, layer: Image.Image, radius: float, strength: float) -> Image.Image:
@@ -123,5 +123,6 @@ def finish(image: Image.Image, random: np.random.Generator, size: int, grain: fl
     across = np.linspace(-1, 1, size)
     away = across[:, None] ** 2 + across[None, :] ** 2
     noise = random.standard_normal((size, size, 1)).astype(np.float32) * grain
-    shaded = small * (1 - 0.11 * away[..., None] ** 1.5) + noise
-    return Image.fromarray(shaded.clip(0, 255).astype(np.uint8), "RGB")
+    shaded = small * (1 - 0.11 * away[..., None] ** 1.5)
+    shaded += noise
+    return Image.fromarray(shaded.clip(0, 255, out=shaded).astype(np.uint8), "RGB")

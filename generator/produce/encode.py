@@ -112,9 +112,10 @@ def export(audio: Tensor, path: Path, kind: str, **options: object) -> None:
     """
     blocks.sound(audio, f"The sound for {path.name}")
     AudioSegment.converter = find_ffmpeg()
-    segment = AudioSegment(
-        data=b"".join(piece.tobytes() for piece in _pcm(audio)), sample_width=4, frame_rate=SAMPLE_RATE, channels=2
-    )
+    samples = np.empty((audio.shape[-1], 2), np.int32)
+    for number, piece in enumerate(_pcm(audio)):
+        samples[number * _PIECE :][: len(piece)] = piece
+    segment = AudioSegment(data=samples.data.cast("B"), sample_width=4, frame_rate=SAMPLE_RATE, channels=2)
     with whole_file(path) as place:
         try:
             with place.open("wb+") as file:

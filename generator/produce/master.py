@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from generator import blocks
+from generator import blocks, hands
 from generator.measure.loudness import SILENCE_LUFS, gated_lufs, integrated_lufs, weighted_power
 from generator.produce import bands, effects
 from generator.produce.dynamics import apply_gain, compress, glue
@@ -26,13 +26,14 @@ _INNER_LUFS = -18.0  # loudness at which the soft clip works
 _POWER_STEPS_PER_S = 900  # 49 samples: a limiter's gain hardly moves within
 
 
-def master(bus: Tensor, settings: Master) -> Tensor:
+def master(bus: Tensor, settings: Master, into: Tensor | None = None) -> Tensor:
     """Finish a mix [2, n] so that it has the target loudness and room under the ceiling once it is an MP3.
 
-    Silence comes back unchanged. Raises SoundError for samples that are no numbers: they would measure as silence.
+    The result is new, or `into`, which may be the mix itself. Silence comes back unchanged.
+    Raises SoundError for samples that are no numbers: they would measure as silence.
     """
     blocks.sound(bus, "The mix")
-    sound = _balance(bus, settings.tilt_db)
+    sound = _balance(bus, settings.tilt_db, torch.zeros_like(bus) if into is None else into)
     if settings.glue > 0:
         compress(sound, glue(settings.glue))
     loudness = integrated_lufs(sound, SAMPLE_RATE)
@@ -83,13 +84,18 @@ def _tenths(power: Tensor) -> Tensor:
     return filled.view(-1, each).mean(1)
 
 
-def _balance(bus: Tensor, tilt_db: float) -> Tensor:
+def _balance(bus: Tensor, tilt_db: float, out: Tensor) -> Tensor:
     """High-pass at 25 Hz, no offset, tilt, and half of what would bring the spectrum to a record's."""
     hertz = blocks.frequencies(SAMPLE_RATE, bus.device)
     octaves = torch.log2(hertz.clamp(100.0, 10000.0) / 1000.0)
     tilt = torch.pow(10.0, tilt_db * octaves / math.log2(100.0) / 20)
     response = effects.highpass(hertz, 25.0) * tilt * bands.response(_match(bus, hertz), hertz)
-    return blocks.filtered(bus, lambda spectra: spectra.mul_(response))
+
+    def side(at: slice) -> None:
+        blocks.filtered(bus[at], lambda spectra: spectra.mul_(response), into=out[at])
+
+    hands.each(side, (slice(1), slice(1, 2)), bus.device)
+    return out
 
 
 def _match(bus: Tensor, hertz: Tensor) -> Tensor:

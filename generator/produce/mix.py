@@ -144,12 +144,10 @@ def _returned(
     done: Mapping[str, Tensor], channels: Mapping[str, Channel], master: Master, seed: int, tempo_bpm: float
 ) -> Tensor | None:
     """What the room and the echo make of all stems together; None where no channel sends anything."""
-    device = next(iter(done.values())).device
-    wet = hands.both(
-        lambda: _room(done, channels, master, seed) if any(channels[name].reverb > 0 for name in done) else None,
-        lambda: _echo(done, channels, master, tempo_bpm) if any(channels[name].delay > 0 for name in done) else None,
-        device,
-    )
+    wet = [
+        _room(done, channels, master, seed) if any(channels[name].reverb > 0 for name in done) else None,
+        _echo(done, channels, master, tempo_bpm) if any(channels[name].delay > 0 for name in done) else None,
+    ]
     returned = [sound for sound in wet if sound is not None]
     return returned[0].add_(returned[1]) if len(returned) > 1 else next(iter(returned), None)
 
@@ -205,10 +203,10 @@ def _faded(sound: Tensor, fade_s: float) -> Tensor:
 
 def _make_headroom(sounds: tuple[Tensor, ...]) -> None:
     """Turn bus and stems down together where any would clip in a file; mastering sets the loudness anyway."""
-    peak = max(blocks.peak(sound) for sound in sounds)
+    device = sounds[0].device
+    peak = max(hands.each(blocks.peak, sounds, device))
     if peak > _HEADROOM_PEAK:
-        for sound in sounds:
-            sound.mul_(_HEADROOM_PEAK / peak)
+        hands.each(lambda sound: sound.mul_(_HEADROOM_PEAK / peak), sounds, device)
 
 
 def _crackle(length: int, master: Master, seed: int, device: torch.device) -> Tensor:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from generator.brief import Brief
+from generator.memory import give_back
 from generator.notation.abc import write_abc
 from generator.notation.exact import write_exact
 from generator.notation.midi import write_midi
@@ -116,6 +117,7 @@ def main() -> None:
             error = raised
         pickle.dump(error, answers)
         answers.flush()
+        give_back()
 
 
 if __name__ == "__main__":

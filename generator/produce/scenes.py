@@ -71,7 +71,7 @@ def _stars(image: Image.Image, score: Score, colours: Palette, until: float) -> 
 def _mist(image: Image.Image, top: float, colour: Colour, strength: float) -> None:
     place = np.linspace(0, 1, SIZE)
     alpha = np.clip((place - top + 0.06) / 0.16, 0, 1) * strength * 255
-    mask = Image.fromarray(np.repeat(alpha[:, None], SIZE, 1).astype(np.uint8), "L")
+    mask = Image.fromarray(np.repeat(alpha.astype(np.uint8)[:, None], SIZE, 1), "L")
     image.paste(Image.new("RGB", (SIZE, SIZE), colour), (0, 0), mask)
 
 
@@ -215,7 +215,7 @@ def sunset(score: Score, colours: Palette, random: np.random.Generator) -> Image
     radius, centre = 0.27 * SIZE, SIZE / 2
     middle = 0.42 * SIZE
     disc = np.asarray(gradient([(0.0, sun), (0.18, sun), (0.6, warm), (0.72, colours.light), (1.0, colours.light)]))
-    rows, columns = np.mgrid[0:SIZE, 0:SIZE]
+    rows, columns = np.ogrid[0:SIZE, 0:SIZE]
     inside = (rows - middle) ** 2 + (columns - centre) ** 2 < radius**2
     below = (rows - middle) / radius
     stripes = (below > 0) & ((below * 7) % 1.0 < 0.12 + 0.5 * below)

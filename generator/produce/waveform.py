@@ -45,7 +45,9 @@ def draw_waveform(audio: Tensor, rate: int, score: Score) -> Image.Image:
 
 def _levels(audio: Tensor, columns: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Peak and root mean square of every column. -> [columns], [columns]"""
-    mono = audio.detach().cpu().abs().amax(0).numpy()
+    mono, right = (np.abs(side) for side in audio.detach().cpu().numpy())
+    np.maximum(mono, right, out=mono)
+    del right
     edges = np.linspace(0, len(mono), columns + 1).astype(np.int64)
     starts = np.minimum(edges[:-1], max(len(mono) - 1, 0))
     if len(mono) == 0:
