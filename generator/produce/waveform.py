@@ -44,16 +44,16 @@ def draw_waveform(audio: Tensor, rate: int, score: Score) -> Image.Image:
 
 
 def _levels(audio: Tensor, columns: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Peak and root mean square of every column. -> [columns], [columns]"""
-    mono, right = (np.abs(side) for side in audio.detach().cpu().numpy())
-    np.maximum(mono, right, out=mono)
-    del right
-    edges = np.linspace(0, len(mono), columns + 1).astype(np.int64)
-    starts = np.minimum(edges[:-1], max(len(mono) - 1, 0))
-    if len(mono) == 0:
+    """Peak and root mean square of both sides in every column. -> [columns], [columns]"""
+    sides = audio.detach().cpu().numpy()
+    length = sides.shape[1]
+    if length == 0:
         return np.zeros(columns, np.float32), np.zeros(columns, np.float32)
-    power = np.add.reduceat(mono * mono, starts) / np.maximum(edges[1:] - starts, 1)
-    return np.maximum.reduceat(mono, starts), np.sqrt(power)
+    edges = np.linspace(0, length, columns + 1).astype(np.int64)
+    starts = np.minimum(edges[:-1], length - 1)
+    peaks = [np.maximum(np.maximum.reduceat(side, starts), -np.minimum.reduceat(side, starts)) for side in sides]
+    power = sum(np.add.reduceat(side * side, starts) for side in sides)
+    return np.maximum(*peaks), np.sqrt(power / (2 * np.maximum(edges[1:] - starts, 1)))
 
 
 def _columns(draw: ImageDraw.ImageDraw, score: Score, length_s: float) -> list[Colour]:
