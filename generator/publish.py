@@ -31,7 +31,7 @@ from generator.produce.encode import encode_flac
 from generator.produce.loop import master_round, mix_round
 from generator.produce.master import master
 from generator.produce.mix import Desk, Mix
-from generator.produce.paper import DRAUGHTSMAN, PAPERS, SMALL_COVER
+from generator.produce.paper import DRAUGHTSMAN, PAPERS, SMALL_COVER, engrave, paint
 from generator.produce.pictures import waveform
 from generator.produce.provenance import comment, compact, provenance
 from generator.produce.remedy import remedy
@@ -240,9 +240,10 @@ def _make(
     """
     score = take.score
     with _beside() as beside:
-        drawn = beside.submit(DRAUGHTSMAN.draw, score, brief, working)
+        painted = beside.submit(DRAUGHTSMAN.draw, paint, score, brief, working)
         mixed = (_mix_round if brief.loop else _mix)(take, brief, style, soundfont, clock, beside)
         written = beside.submit(_write_stems, mixed.stems, working / "stems")
+        engraved = beside.submit(DRAUGHTSMAN.draw, engrave, score, working)
         with clock.stage("master"):
             if brief.loop:
                 mastered = master_round(mixed.bus, style.master)
@@ -251,7 +252,7 @@ def _make(
         del mixed
         finished = beside.submit(waveform, mastered, SAMPLE_RATE, score, working / _WAVEFORM)
         with clock.stage("encode"):
-            drawn.result()
+            painted.result()
             delivered, audio = _encode(mastered, take, brief, style, working, delivery)
             levels = written.result()
         with clock.stage("check"):
@@ -259,7 +260,8 @@ def _make(
                 delivered.audio, delivered.rate, score, brief, levels, target_lufs=target_lufs,
                 loudness=delivered.loudness,
             )  # fmt: skip
-            finished.result()
+            for drawn in (engraved, finished):
+                drawn.result()
     papers = {kind: working / name for kind, name in PAPERS.items()} | {"waveform": working / _WAVEFORM}
     stems_written = [working / "stems" / f"{name}.flac" for name in levels]
     return _Made(papers | audio | {"stems": stems_written}, measured)
@@ -267,8 +269,8 @@ def _make(
 
 @contextmanager
 def _beside() -> Iterator[ThreadPoolExecutor]:
-    """More hands: one for the stems, one that waits for the papers. When the work fails, what they have not begun is
-    dropped and what they have is waited for."""
+    """More hands: one for sound, one that waits for the papers. When the work fails, what they have not begun is
+    dropped, and what they have is waited for."""
     memory.keep()
     pool = ThreadPoolExecutor(2, "beside")
     try:

@@ -1,4 +1,4 @@
-"""What is made of the score alone, pictures and pages, in a process of its own.
+"""What is made of the score alone, cover and pages, in a process of its own.
 
 Drawing holds Python's lock for most of a second, and the music would wait for it. The process starts with the first
 piece, draws for every further one, and ends with whoever started it: when its standard input does. It needs no torch,
@@ -13,6 +13,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, cast
@@ -39,10 +40,14 @@ SMALL_COVER = "cover.jpg"
 """The cover as files of sound carry it; nothing that is published."""
 
 
-def draw(score: Score, brief: Brief, folder: Path) -> None:
-    """Write PAPERS and SMALL_COVER. Raises EncodeError and NotationError."""
+def paint(score: Score, brief: Brief, folder: Path) -> None:
+    """Write the cover, large and as SMALL_COVER. Raises EncodeError."""
     cover(score, brief, folder / COVER)
     (folder / SMALL_COVER).write_bytes(small_cover(folder / COVER, COVER_SIZE))
+
+
+def engrave(score: Score, folder: Path) -> None:
+    """Write all other PAPERS. Raises EncodeError and NotationError."""
     write_midi(score, folder / PAPERS["mid"])
     write_musicxml(score, folder / PAPERS["musicxml"])
     write_abc(score, folder / PAPERS["abc"])
@@ -63,18 +68,18 @@ class Draughtsman:
         with self._turn:
             self._started()
 
-    def draw(self, score: Score, brief: Brief, folder: Path) -> None:
-        """`draw`, there; here when the process is lost. Raises as that does."""
+    def draw(self, work: Callable[..., None], *what: object) -> None:
+        """`work(*what)` there, or here when the process is lost; `paint` or `engrave`. Raises as they do."""
         with self._turn:
             try:
                 orders, answers = self._started()
-                pickle.dump((score, brief, folder), orders)
+                pickle.dump((work, what), orders)
                 orders.flush()
                 error = pickle.load(answers)  # noqa: S301 - from our own process
             except (OSError, EOFError, pickle.PickleError):  # it was killed; the next piece starts another
                 self._stop()
                 error = None
-                draw(score, brief, folder)
+                work(*what)
         if error is not None:
             raise error
 
@@ -107,12 +112,12 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints
     while True:
         try:
-            order = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own process
+            work, what = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own process
         except EOFError:
             return
         error: Exception | None = None
         try:
-            draw(*order)
+            work(*what)
         except Exception as raised:  # noqa: BLE001 - raised again where it is waited for
             error = raised
         pickle.dump(error, answers)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from generator.errors import EncodeError
-from generator.produce.paper import PAPERS, SMALL_COVER, Draughtsman, draw
+from generator.produce.paper import PAPERS, SMALL_COVER, Draughtsman, engrave, paint
 from generator.produce.tags import small_cover
 from tests.generator.making_audio import brief, score
 
@@ -33,6 +33,16 @@ def draughtsman():
     drawing.stop()
 
 
+def draw(folder: Path, drawing: Draughtsman | None = None) -> None:
+    """Paint and engrave, by somebody or here."""
+    if drawing is None:
+        paint(PIECE, BRIEF, folder)
+        engrave(PIECE, folder)
+    else:
+        drawing.draw(paint, PIECE, BRIEF, folder)
+        drawing.draw(engrave, PIECE, folder)
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -40,9 +50,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_it_draws_what_would_be_drawn_here(draughtsman, tmp_path):
     for folder in ("here", "there", "again"):
         (tmp_path / folder).mkdir()
-    draw(PIECE, BRIEF, tmp_path / "here")
-    draughtsman.draw(PIECE, BRIEF, tmp_path / "there")
-    draughtsman.draw(PIECE, BRIEF, tmp_path / "again")
+    draw(tmp_path / "here")
+    draw(tmp_path / "there", draughtsman)
+    draw(tmp_path / "again", draughtsman)
     here = contents(tmp_path / "here")
     assert here.keys() == {*PAPERS.values(), SMALL_COVER}
     assert contents(tmp_path / "there") == contents(tmp_path / "again") == here
@@ -51,8 +61,8 @@ def test_it_draws_what_would_be_drawn_here(draughtsman, tmp_path):
 def test_what_goes_wrong_there_is_said_here_and_it_draws_on(draughtsman, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(EncodeError, match="cannot be written"):
-        draughtsman.draw(PIECE, BRIEF, tmp_path / "file" / "within")
-    draughtsman.draw(PIECE, BRIEF, tmp_path)
+        draughtsman.draw(paint, PIECE, BRIEF, tmp_path / "file" / "within")
+    draw(tmp_path, draughtsman)
     assert contents(tmp_path).keys() >= set(PAPERS.values())
 
 
@@ -61,7 +71,7 @@ def test_when_it_is_killed_the_piece_is_drawn_all_the_same(draughtsman, tmp_path
         (tmp_path / folder).mkdir()
         draughtsman.start()
         os.kill(draughtsman._process.pid, signal.SIGKILL)
-        draughtsman.draw(PIECE, BRIEF, tmp_path / folder)
+        draw(tmp_path / folder, draughtsman)
     assert contents(tmp_path / "first") == contents(tmp_path / "second") != {}
 
 
@@ -83,6 +93,6 @@ def test_it_ends_with_whoever_started_it():
 
 
 def test_a_cover_that_fits_is_not_made_smaller_twice(tmp_path):
-    draw(PIECE, BRIEF, tmp_path)
+    paint(PIECE, BRIEF, tmp_path)
     assert small_cover(tmp_path / SMALL_COVER, 640) == (tmp_path / SMALL_COVER).read_bytes()
     assert small_cover(tmp_path / SMALL_COVER, 320) != (tmp_path / SMALL_COVER).read_bytes()
