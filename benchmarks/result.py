@@ -38,16 +38,15 @@ def machine() -> dict[str, Any]:
 def highest_mib(work: Callable[[], _Made]) -> tuple[_Made, float]:
     """What `work` makes, and the highest memory meanwhile of this process and all that it has running, together (on
     Linux; elsewhere of this process alone). Looked at every 20 ms."""
-    over, seen = threading.Event(), [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]
+    if not Path("/proc/self/status").exists():
+        return work(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    over, seen = threading.Event(), [_resident_mib()]
 
     def watch() -> None:
-        seen[0] = _resident_mib()
         while not over.wait(0.02):
             seen.append(_resident_mib())
 
-    watching = threading.Thread(target=watch)
-    if Path("/proc/self/status").exists():
-        watching.start()
+    threading.Thread(target=watch).start()
     try:
         return work(), max(seen)
     finally:
@@ -56,11 +55,10 @@ def highest_mib(work: Callable[[], _Made]) -> tuple[_Made, float]:
 
 def _resident_mib() -> float:
     own, lines = Path("/proc/self"), Path("/proc/self/status").read_text().splitlines()
+    command = (own / "cmdline").read_bytes()
     for one in _running():
         with suppress(OSError):  # it has just ended
-            if (one / "cmdline").read_bytes() != (
-                own / "cmdline"
-            ).read_bytes():  # else it has not begun: our own memory
+            if (one / "cmdline").read_bytes() != command:  # else it has not begun, and its memory is ours
                 lines += (one / "status").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
@@ -68,14 +66,20 @@ def _resident_mib() -> float:
 def cpu_s() -> float:
     """Seconds of processor time of this process so far, of those that it has ended and (on Linux) has running."""
     ended = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    ticks = (int(tick) for one in _running() for tick in (one / "stat").read_text().rpartition(")")[2].split()[11:13])
-    return sum(used.ru_utime + used.ru_stime for used in ended) + sum(ticks) / os.sysconf("SC_CLK_TCK")
+    ticks = 0
+    for one in _running():
+        with suppress(OSError):  # it has just ended
+            ticks += sum(int(tick) for tick in (one / "stat").read_text().rpartition(")")[2].split()[11:13])
+    return sum(used.ru_utime + used.ru_stime for used in ended) + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _running() -> list[Path]:
     """The processes that threads of this one have started and that still run."""
-    threads = Path("/proc/self/task").glob("*/children")
-    return [Path("/proc") / number for thread in threads for number in thread.read_text().split()]
+    found: list[Path] = []
+    for thread in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # it has just ended
+            found += [Path("/proc") / number for number in thread.read_text().split()]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

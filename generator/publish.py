@@ -241,7 +241,10 @@ def _make(
     score = take.score
     with _beside() as beside:
         painted = beside.submit(DRAUGHTSMAN.draw, paint, score, brief, working)
-        mixed = (_mix_round if brief.loop else _mix)(take, brief, style, soundfont, clock, beside)
+        if brief.loop:
+            mixed = _mix_round(take, brief, style, soundfont, clock)
+        else:
+            mixed = _mix(take, brief, style, soundfont, clock, beside)
         written = beside.submit(_write_stems, mixed.stems, working / "stems")
         engraved = beside.submit(DRAUGHTSMAN.draw, engrave, score, working)
         with clock.stage("master"):
@@ -293,9 +296,7 @@ def _mix(
         return desk.mix(taken, brief.tempo_bpm)
 
 
-def _mix_round(
-    take: Candidate, brief: Brief, style: Style, soundfont: Path | None, clock: Clock, _beside: Executor
-) -> Mix:  # fmt: skip
+def _mix_round(take: Candidate, brief: Brief, style: Style, soundfont: Path | None, clock: Clock) -> Mix:
     score = take.score
     with clock.stage("render"):
         stems = render(score, soundfont, seed=take.seed, device=device())

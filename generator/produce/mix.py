@@ -42,14 +42,15 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A stem on the desk: driven, with what its strip measured before that (None where nothing sounds).
+    """A stem on the desk: driven by its strip, with what that measured before.
 
     `beat` is the dry middle [1, n] of drums that others may duck under.
     """
 
     sound: Tensor
-    probe: Probe | None
-    beat: Tensor | None = None
+    strip: Strip
+    probe: Probe
+    beat: Tensor | None
 
 
 class Desk:
@@ -63,23 +64,26 @@ class Desk:
         self._roles, self._channels, self._master, self._seed = roles, channels, master, seed
         self._ducks = any(channel.sidechain > 0 for channel in channels.values())
 
-    def take(self, name: str, stem: Tensor) -> Taken:
-        """Measure a stem [2, n] and drive it; `stem` is used up."""
+    def take(self, name: str, stem: Tensor) -> Taken | Tensor:
+        """Measure a stem [2, n] and drive it; `stem` is used up. Where nothing sounds it comes back as it is."""
         if blocks.peak(stem) < _SILENT_PEAK:
-            return Taken(stem, None)
-        strip = self._strip(name, stem.device)
+            return stem
+        strip = Strip(self._channel(name), self._master, self._seed, stem.device)
         probe = strip.probe(stem)
         beat = stem.mean(0, keepdim=True) if self._ducks and self._roles.get(name) == "drums" else None
-        return Taken(strip.driven(stem), probe, beat)
+        return Taken(strip.driven(stem), strip, probe, beat)
 
-    def mix(self, taken: MutableMapping[str, Taken], tempo_bpm: float) -> Mix:
-        """Mix all that has been taken, by name. `tempo_bpm` times the echoes.
+    def mix(self, stems: MutableMapping[str, Taken | Tensor], tempo_bpm: float) -> Mix:
+        """Mix what `take` has made of all stems, by name. `tempo_bpm` times the echoes.
 
         The result ends when nothing is heard any more, up to 0.4 s before the stems, and with a fade of
-        `master.fade_out_s`. `taken` is emptied on the way: a long piece would not fit in memory twice.
+        `master.fade_out_s`. `stems` is emptied on the way: a long piece would not fit in memory twice.
         """
-        master, silent = self._master, tuple(name for name, one in taken.items() if one.probe is None)
-        quiet = {name: taken.pop(name).sound for name in silent}
+        master = self._master
+        quiet = {name: stem for name, stem in stems.items() if isinstance(stem, Tensor)}
+        taken = {name: stem for name, stem in stems.items() if isinstance(stem, Taken)}
+        silent = tuple(quiet)
+        stems.clear()
         if not taken:
             return Mix(next(iter(quiet.values())).clone(), quiet, silent)
         done = self._dry(taken)
@@ -102,26 +106,21 @@ class Desk:
     def _dry(self, taken: MutableMapping[str, Taken]) -> dict[str, Tensor]:
         """Every stem through its channel strip."""
         device = next(iter(taken.values())).sound.device
-        probes = {name: one.probe for name, one in taken.items() if one.probe is not None}
-        levels = {name: probe.bands_db + self._channel(name).level_lufs for name, probe in probes.items()}
+        levels = {name: one.probe.bands_db + self._channel(name).level_lufs for name, one in taken.items()}
         ways = relief(levels, self._roles)
         beats = [one.beat for one in taken.values() if one.beat is not None]
-        pushed = any(self._channel(name).sidechain > 0 for name in taken)
-        duck = effects.ducking(torch.stack(beats).sum(0)) if beats and pushed else None
+        duck = effects.ducking(torch.stack(beats).sum(0)) if beats else None
 
         def treated(name: str) -> Tensor:
-            strip = self._strip(name, device)
-            sound = strip.shaped(taken.pop(name).sound, probes[name].narrow, ways.get(name))
-            return strip.levelled(sound, None if self._roles.get(name) == "drums" else duck)
+            one = taken.pop(name)
+            sound = one.strip.shaped(one.sound, one.probe.narrow, ways.get(name))
+            return one.strip.levelled(sound, None if self._roles.get(name) == "drums" else duck)
 
         names = list(taken)
         return dict(zip(names, hands.each(treated, names, device), strict=True))
 
     def _channel(self, name: str) -> Channel:
         return self._channels.get(self._roles.get(name, ""), Channel())
-
-    def _strip(self, name: str, device: torch.device) -> Strip:
-        return Strip(self._channel(name), self._master, self._seed, device)
 
 
 def mix(

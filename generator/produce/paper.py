@@ -76,7 +76,7 @@ class Draughtsman:
                 pickle.dump((work, what), orders)
                 orders.flush()
                 error = pickle.load(answers)  # noqa: S301 - from our own process
-            except (OSError, EOFError, pickle.PickleError):  # it was killed; the next piece starts another
+            except (OSError, EOFError, pickle.UnpicklingError):  # it was killed; the next piece starts another
                 self._stop()
                 error = None
                 work(*what)
@@ -93,7 +93,6 @@ class Draughtsman:
         if self._process is None:
             command = [sys.executable, "-m", __name__]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - ours
-            atexit.register(self.stop)
         return cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
 
     def _stop(self) -> None:
@@ -104,6 +103,7 @@ class Draughtsman:
 
 
 DRAUGHTSMAN = Draughtsman()
+atexit.register(DRAUGHTSMAN.stop)
 
 
 def main() -> None:
