@@ -61,13 +61,13 @@ def _lead(parts: Sequence[Part]) -> tuple[Part, ...]:
 
 
 def _unbroken(notes: Sequence[Note]) -> tuple[Note, ...]:
-    """Notes that last until the next where less than `_BREATH` is between them: a sheet shows the rhythm, and how short
-    a note is touched is the singer's."""
+    """Notes that last until the next where less than `_BREATH` is between them, or they overlap by less: a sheet shows
+    the rhythm, and how short a note is touched, or how long it rings, is the player's."""
     onsets = sorted({note.onset for note in notes})
     following = dict(pairwise(onsets))
     return tuple(
         replace(note, duration=following[note.onset] - note.onset)
-        if 0 < following.get(note.onset, note.end) - note.end < _BREATH
+        if note.onset in following and abs(following[note.onset] - note.end) < _BREATH
         else note
         for note in notes
     )

@@ -157,6 +157,15 @@ def test_a_tune_played_short_is_written_without_rests_and_with_beams(tmp_path):
     assert [note.findtext("beam[@number='1']") for note in notes[:8]] == ["begin", "end"] * 4
 
 
+def test_a_tune_that_rings_on_is_written_in_one_voice():
+    ringing = tuple(Note(at, 528, 72 + at // 480, 80) for at in range(0, 1920, 480))
+    piece = score({"melody": "flute"}, bars=2)
+    lead = _lead([replace(piece.parts[0], notes=ringing)])
+    assert [note.duration for note in lead[0].notes] == [480] * 3 + [528]
+    held = (Note(0, 1920, 60, 80), Note(480, 480, 72, 80))
+    assert _lead([replace(piece.parts[0], notes=held)])[0].notes == held
+
+
 @pytest.mark.parametrize(
     ("meter", "lengths", "wanted"),
     [
