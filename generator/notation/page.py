@@ -9,6 +9,7 @@ import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import attrgetter
 
 from generator.corpus.piece import GRID
 from generator.score import PPQ, Note, Part, Score
@@ -16,6 +17,7 @@ from generator.score import PPQ, Note, Part, Score
 TICKS = PPQ // GRID
 """Ticks of one grid step."""
 _PLACES = (0, 3, 4, 6, 8, 9, 12)
+_NEAREST = [min(_PLACES, key=lambda place: abs(place - rest)) for rest in range(GRID)]
 VALUES = {
     48: ("whole", 0, False), 36: ("half", 1, False), 24: ("half", 0, False), 18: ("quarter", 1, False),
     12: ("quarter", 0, False), 9: ("eighth", 1, False), 8: ("quarter", 0, True), 6: ("eighth", 0, False),
@@ -67,27 +69,27 @@ def _down(tick: int) -> int:
 
 def _written_notes(part: Part, score: Score) -> tuple[Note, ...]:
     bar, end = score.meter.bar_ticks // TICKS, score.bars * score.meter.bar_ticks // TICKS
-    by_pitch: dict[int, dict[int, Note]] = {}
+    by_pitch: dict[int, dict[int, tuple[int, Note]]] = {}
     for note in part.notes:
         begin = snap(note.onset, bar)
         if begin < end:
             stop = min(end, max(snap(note.end, bar), _least_end(begin, bar)))
-            placed = replace(note, onset=begin * TICKS, duration=(stop - begin) * TICKS, micro=0, slide=0)
-            by_pitch.setdefault(note.pitch, {})[begin] = placed
+            by_pitch.setdefault(note.pitch, {})[begin] = (stop, note)
     notes = []
     for begun in by_pitch.values():
         onsets = sorted(begun)
         for onset, following in zip(onsets, [*onsets[1:], end], strict=True):
-            note = begun[onset]
-            notes.append(replace(note, duration=min(note.duration, following * TICKS - note.onset)))
-    return _syllables_on_top(sorted(notes, key=lambda note: (note.onset, note.pitch)))
+            stop, note = begun[onset]
+            length = min(stop, following) - onset
+            notes.append(Note(onset * TICKS, length * TICKS, note.pitch, note.velocity, lyric=note.lyric))
+    return _syllables_on_top(sorted(notes, key=attrgetter("onset", "pitch")))
 
 
 def snap(tick: int, bar: int) -> int:
     """The nearest place in the bar; beats are counted from each bar line."""
     measure, place = divmod(round(tick / TICKS), bar)
     beat, rest = divmod(place, GRID)
-    return measure * bar + min(bar, beat * GRID + min(_PLACES, key=lambda p: abs(p - rest)))
+    return measure * bar + min(bar, beat * GRID + _NEAREST[rest])
 
 
 def _least_end(begin: int, bar: int) -> int:
@@ -102,7 +104,11 @@ def _syllables_on_top(notes: list[Note]) -> tuple[Note, ...]:
     for note in notes:
         lyric[note.onset] = lyric.get(note.onset) or note.lyric
         top[note.onset] = note.pitch
-    return tuple(replace(note, lyric=lyric[note.onset] if note.pitch == top[note.onset] else "") for note in notes)
+    placed = []
+    for note in notes:
+        words = lyric[note.onset] if note.pitch == top[note.onset] else ""
+        placed.append(note if note.lyric == words else replace(note, lyric=words))
+    return tuple(placed)
 
 
 def slices(part: Part, steps: int, cuts: Iterable[int] = ()) -> list[Slice]:

@@ -110,11 +110,22 @@ def gradient(stops: list[tuple[float, Colour]], size: int = SIZE) -> Image.Image
 
 
 def glow(image: Image.Image, layer: Image.Image, radius: float, strength: float) -> Image.Image:
-    """Add a blurred copy of a light-on-black layer; light on light does not burn out."""
-    shrunk = 4 if radius > 8 else 2  # a picture ends at half the size it is painted in
+    """Add a blurred copy of a light-on-black layer to an image of half the layer's size, which is the size pictures end
+    at; light on light does not burn out."""
+    shrunk = 4 if radius > 8 else 2
     soft = layer.reduce(shrunk).filter(ImageFilter.GaussianBlur(radius / shrunk))
     light = soft.point([min(int(level * strength), 255) for level in range(256)] * 3)
-    return ImageChops.screen(image, light.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+    return ImageChops.screen(image, light.resize(image.size, Image.Resampling.BILINEAR))
+
+
+def halved(image: Image.Image) -> Image.Image:
+    """At the size that `glow` takes."""
+    return image.reduce(2)
+
+
+def doubled(image: Image.Image) -> Image.Image:
+    """Back at the size to paint in; what is already there gets no new edges."""
+    return image.resize((SIZE, SIZE), Image.Resampling.NEAREST)
 
 
 def finish(image: Image.Image, random: np.random.Generator, size: int, grain: float = 3.5) -> Image.Image:
@@ -122,7 +133,8 @@ def finish(image: Image.Image, random: np.random.Generator, size: int, grain: fl
     small = np.asarray(image.reduce(image.width // size), np.float32)
     across = np.linspace(-1, 1, size)
     away = across[:, None] ** 2 + across[None, :] ** 2
-    noise = random.standard_normal((size, size, 1)).astype(np.float32) * grain
-    shaded = small * (1 - 0.11 * away[..., None] ** 1.5)
+    noise = random.standard_normal((size, size, 1), np.float32)
+    noise *= grain
+    shaded = small * (1 - 0.11 * away[..., None] ** 1.5).astype(np.float32)
     shaded += noise
     return Image.fromarray(shaded.clip(0, 255, out=shaded).astype(np.uint8), "RGB")

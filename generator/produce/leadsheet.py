@@ -25,7 +25,7 @@ WIDTH = 1600
 _SUNG = ("melody", "counter", "chords", "pad", "bass")
 _BREATH = PPQ
 _TITLE_HEIGHT, _MARGIN = 132, 80
-_PAPER, _INK, _SOFT = (255, 255, 255), (24, 22, 28), (110, 104, 112)
+_PAPER, _INK, _SOFT = 255, 24, 107
 # verovio sets accidentals of chord names and the metronome's note in its music font (at SMuFL's places); the text
 # font has them at Unicode's.
 _SYMBOLS = {
@@ -34,6 +34,8 @@ _SYMBOLS = {
 }  # fmt: skip
 _IN_MUSIC_SIZE = re.compile(r'(<tspan[^>]* font-size=")([\d.]+)(px"[^>]*>[♭♮♯])')
 _TO_TEXT_SIZE = 0.44
+# Strokes are for what has a width: verovio's style gives them to every sign as well, so thin that they only take time.
+_ALL_STROKED, _STROKED = re.compile(r"#\w+ path, "), "path[stroke-width], "
 _PART_NAME = re.compile(r"<part-name>[^<]*</part-name>|<part-abbreviation>[^<]*</part-abbreviation>")
 _DEGREE = re.compile(r"<degree\b.*?</degree>", re.DOTALL)
 _OPTIONS = {
@@ -45,10 +47,10 @@ _OPTIONS = {
 
 
 def draw_leadsheet(score: Score) -> Image.Image:
-    """Engrave the leading part of a score, 1600 px wide and as high as it takes. Raises EncodeError."""
+    """Engrave the leading part of a score in grey, 1600 px wide and as high as it takes. Raises EncodeError."""
     with as_file(files(__package__).joinpath("fonts", "STIXGeneral.ttf")) as font:
         music = _png(_svg(replace(score, parts=_lead(score.parts))), font)
-        page = Image.new("RGB", (WIDTH, _TITLE_HEIGHT + music.height), _PAPER)
+        page = Image.new("L", (WIDTH, _TITLE_HEIGHT + music.height), _PAPER)
         page.paste(music, (0, _TITLE_HEIGHT))
         _head(ImageDraw.Draw(page), score, font)
     return page
@@ -88,7 +90,7 @@ def _svg(score: Score) -> str:
         music = _PART_NAME.sub("<part-name/>", page.read_text(encoding="utf-8"), count=1)
         if not toolkit.loadData(_DEGREE.sub("", music)):
             raise EncodeError("The lead sheet could not be engraved.")
-    svg = str(toolkit.renderToSVG(1))
+    svg = _ALL_STROKED.sub(_STROKED, str(toolkit.renderToSVG(1)), count=1)
     for private, public in _SYMBOLS.items():
         svg = svg.replace(private, public)
     return _IN_MUSIC_SIZE.sub(lambda found: f"{found[1]}{float(found[2]) * _TO_TEXT_SIZE:.0f}{found[3]}", svg)
@@ -105,7 +107,7 @@ def _png(svg: str, font: Path) -> Image.Image:
     except ValueError as error:
         raise EncodeError(f"The lead sheet could not be drawn: {error}.") from error
     with Image.open(io.BytesIO(data)) as image:
-        return image.convert("RGB")
+        return image.convert("L")
 
 
 def _head(draw: ImageDraw.ImageDraw, score: Score, font: Path) -> None:

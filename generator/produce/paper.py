@@ -25,7 +25,7 @@ from generator.notation.exact import write_exact
 from generator.notation.midi import write_midi
 from generator.notation.musicxml import write_musicxml
 from generator.produce.pictures import cover, leadsheet, piano_roll
-from generator.produce.tags import COVER_SIZE, small_cover
+from generator.produce.tags import COVER_SIZE, jpeg
 from generator.score import Score
 
 SCORE = "score.json"
@@ -42,8 +42,8 @@ SMALL_COVER = "cover.jpg"
 
 def paint(score: Score, brief: Brief, folder: Path) -> None:
     """Write the cover, large and as SMALL_COVER. Raises EncodeError."""
-    cover(score, brief, folder / COVER)
-    (folder / SMALL_COVER).write_bytes(small_cover(folder / COVER, COVER_SIZE))
+    image = cover(score, brief, folder / COVER)
+    (folder / SMALL_COVER).write_bytes(jpeg(image, COVER_SIZE))
 
 
 def engrave(score: Score, folder: Path) -> None:

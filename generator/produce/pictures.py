@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,11 @@ if TYPE_CHECKING:  # pictures are drawn where torch need not be
     from torch import Tensor
 
 COVER_SIZE = 1024
+_EFFORT = 4  # of 9: a twentieth larger than the most usual one leaves it
 _SIXTEEN_GREYS = [round(level / 17) * 17 for level in range(256)]
 
 
-def cover(score: Score, brief: Brief, path: Path) -> None:
+def cover(score: Score, brief: Brief, path: Path) -> Image.Image:
     """Paint a 1024 px PNG from the piece: the style chooses scene and colours, the mood shifts them, the notes draw.
 
     The same score and brief give the same picture. Raises EncodeError when the file cannot be written.
@@ -32,7 +34,10 @@ def cover(score: Score, brief: Brief, path: Path) -> None:
     random = stream(brief.seed, "cover")
     colours = canvas.palette(brief, random)
     image = canvas.finish(SCENES[colours.scene](score, colours, random), random, COVER_SIZE)
-    _save(image, path, 2)  # its grain does not shrink, however hard one tries
+    with whole_file(path) as place:
+        # Its grain does not shrink, however hard one tries; a search for what comes back would only take time.
+        image.save(place, "PNG", compress_type=zlib.Z_HUFFMAN_ONLY)
+    return image
 
 
 def piano_roll(score: Score, path: Path) -> None:
@@ -45,7 +50,7 @@ def piano_roll(score: Score, path: Path) -> None:
 
 def leadsheet(score: Score, path: Path) -> None:
     """Engrave melody, chords and words as a PNG 1600 px wide. Raises EncodeError as above, and where it cannot be."""
-    _save(draw_leadsheet(score).convert("L").point(_SIXTEEN_GREYS), path)
+    _save(draw_leadsheet(score).point(_SIXTEEN_GREYS), path)
 
 
 def waveform(audio: Tensor, rate: int, score: Score, path: Path) -> None:
@@ -53,6 +58,6 @@ def waveform(audio: Tensor, rate: int, score: Score, path: Path) -> None:
     _save(draw_waveform(audio, rate, score), path)
 
 
-def _save(image: Image.Image, path: Path, effort: int = 6) -> None:
+def _save(image: Image.Image, path: Path) -> None:
     with whole_file(path) as place:
-        image.save(place, "PNG", compress_level=effort)
+        image.save(place, "PNG", compress_level=_EFFORT)

@@ -12,7 +12,19 @@ from types import MappingProxyType
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from generator.produce.canvas import SIZE, Colour, Palette, between, contour, energy, glow, gradient, lines
+from generator.produce.canvas import (
+    SIZE,
+    Colour,
+    Palette,
+    between,
+    contour,
+    doubled,
+    energy,
+    glow,
+    gradient,
+    halved,
+    lines,
+)
 from generator.score import Score
 
 Scene = Callable[[Score, Palette, np.random.Generator], Image.Image]
@@ -21,14 +33,12 @@ Scene = Callable[[Score, Palette, np.random.Generator], Image.Image]
 def strata(score: Score, colours: Palette, random: np.random.Generator) -> Image.Image:
     """Ridges under a low sun: each ridge is a part's melody contour, the nearest the slowest."""
     sun, warm, haze = colours.accents
-    image = gradient(
-        [(0.0, colours.dark), (0.34, between(colours.dark, warm, 0.75)), (0.62, colours.light), (1.0, sun)]
-    )
+    sky = [(0.0, colours.dark), (0.34, between(colours.dark, warm, 0.75)), (0.62, colours.light), (1.0, sun)]
     x = float(random.uniform(0.28, 0.72)) * SIZE
     y, radius = 0.43 * SIZE, float(random.uniform(0.12, 0.17)) * SIZE
     light = Image.new("RGB", (SIZE, SIZE))
     ImageDraw.Draw(light).ellipse([x - radius, y - radius, x + radius, y + radius], fill=sun)
-    image = glow(image, light, 150, 0.8)
+    image = doubled(glow(gradient(sky, SIZE // 2), light, 150, 0.8))
     ImageDraw.Draw(image).ellipse(
         [x - radius, y - radius, x + radius, y + radius], fill=between(sun, (255, 255, 255), 0.35)
     )
@@ -69,10 +79,11 @@ def _stars(image: Image.Image, score: Score, colours: Palette, until: float) -> 
 
 
 def _mist(image: Image.Image, top: float, colour: Colour, strength: float) -> None:
-    place = np.linspace(0, 1, SIZE)
+    begin = round((top - 0.06) * SIZE)
+    place = np.linspace(0, 1, SIZE)[begin:]
     alpha = np.clip((place - top + 0.06) / 0.16, 0, 1) * strength * 255
     mask = Image.fromarray(np.repeat(alpha.astype(np.uint8)[:, None], SIZE, 1), "L")
-    image.paste(Image.new("RGB", (SIZE, SIZE), colour), (0, 0), mask)
+    image.paste(colour, (0, begin, SIZE, SIZE), mask)
 
 
 def ribbons(score: Score, colours: Palette, random: np.random.Generator) -> Image.Image:
@@ -106,7 +117,7 @@ def ribbons(score: Score, colours: Palette, random: np.random.Generator) -> Imag
             width=4 + int(7 * (number % 9 == 0)),
             joint="curve",
         )
-    image = glow(image, light, 70, 0.85)
+    image = glow(halved(image), light, 70, 0.85)
     return glow(image, light, 2, 0.95)
 
 
@@ -134,9 +145,7 @@ def orbit(score: Score, colours: Palette, random: np.random.Generator) -> Image.
             sweep = max(note.duration / score.end_tick * 360, 1.2)
             radius = (0.15 + 0.32 * (note.pitch - low) / span) * SIZE
             width = int((0.009 + 0.017 * (note.velocity / 127) ** 1.5) * SIZE * (1.25 if voice == 0 else 0.85))
-            outer = radius + width / 2
-            box = [centre - outer, centre - outer, centre + outer, centre + outer]
-            draw.arc(box, start, start + sweep, fill=colour, width=width)
+            draw.polygon(_bow(centre, radius, width, start, sweep), fill=colour)
             for end in (start, start + sweep):
                 x, y = centre + radius * math.cos(math.radians(end)), centre + radius * math.sin(math.radians(end))
                 draw.ellipse([x - width / 2, y - width / 2, x + width / 2, y + width / 2], fill=colour)
@@ -145,8 +154,17 @@ def orbit(score: Score, colours: Palette, random: np.random.Generator) -> Image.
     draw.ellipse([centre - hole, centre - hole, centre + hole, centre + hole], fill=colours.ink)
     if is_dark:
         lit = image.point([max(level - 90, 0) for level in range(256)] * 3)
-        image = glow(image, lit, 60, 0.7)
+        image = glow(halved(image), lit, 60, 0.7)
     return image
+
+
+def _bow(centre: float, radius: float, width: int, start: float, sweep: float) -> list[tuple[float, float]]:
+    """The outline of a bent stroke, angles in degrees. Pillow's own arcs go through every row of their circle."""
+    angles = np.radians(np.linspace(start, start + sweep, max(2, math.ceil(sweep / 2) + 1)))
+    there, back = radius + width / 2, radius - width / 2
+    x = centre + np.concatenate([there * np.cos(angles), back * np.cos(angles[::-1])])
+    y = centre + np.concatenate([there * np.sin(angles), back * np.sin(angles[::-1])])
+    return list(zip(x.tolist(), y.tolist(), strict=True))
 
 
 def mosaic(score: Score, colours: Palette, random: np.random.Generator) -> Image.Image:
@@ -210,8 +228,7 @@ def sunset(score: Score, colours: Palette, random: np.random.Generator) -> Image
     """A striped sun, a skyline that is the melody, and a grid of bars running to the horizon."""
     sun, warm, neon = colours.accents
     horizon = 0.63
-    image = gradient([(0.0, colours.ink), (0.3, colours.dark), (horizon, colours.light), (1.0, colours.light)])
-    _stars(image, score, colours, until=0.4)
+    sky = [(0.0, colours.ink), (0.3, colours.dark), (horizon, colours.light), (1.0, colours.light)]
     radius, centre = 0.27 * SIZE, SIZE / 2
     middle = 0.42 * SIZE
     disc = np.asarray(gradient([(0.0, sun), (0.18, sun), (0.6, warm), (0.72, colours.light), (1.0, colours.light)]))
@@ -222,7 +239,8 @@ def sunset(score: Score, colours: Palette, random: np.random.Generator) -> Image
     mask = Image.fromarray((inside & ~stripes).astype(np.uint8) * 255, "L")
     light = Image.new("RGB", (SIZE, SIZE))
     light.paste(Image.fromarray(disc), (0, 0), mask)
-    image = glow(image, light, 130, 0.75)
+    image = doubled(glow(gradient(sky, SIZE // 2), light, 130, 0.75))
+    _stars(image, score, colours, until=0.4)
     image.paste(Image.fromarray(disc), (0, 0), mask.filter(ImageFilter.GaussianBlur(1)))
     draw = ImageDraw.Draw(image)
     for layer, voice in enumerate((lines(score) * 2)[1::-1]):
@@ -248,7 +266,7 @@ def sunset(score: Score, colours: Palette, random: np.random.Generator) -> Image
         pen.line(
             [centre + number * 0.028 * SIZE, horizon * SIZE, centre + number * 0.22 * SIZE, SIZE], fill=neon, width=5
         )
-    return glow(glow(image, grid, 28, 0.8), grid, 1, 0.8)
+    return glow(glow(halved(image), grid, 28, 0.8), grid, 1, 0.8)
 
 
 def arches(score: Score, colours: Palette, random: np.random.Generator) -> Image.Image:

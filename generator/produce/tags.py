@@ -50,14 +50,19 @@ def _escaped(value: str) -> str:
 def small_cover(cover: Path, size: int) -> bytes:
     """The cover as players want it: a JPEG that does not double the size of the file; what is one already stays as it
     is. Raises EncodeError."""
-    packed = io.BytesIO()
     try:
         with Image.open(cover) as image:
             if image.format == "JPEG" and image.size == (size, size):
                 return cover.read_bytes()
-            image.convert("RGB").resize((size, size), Image.Resampling.LANCZOS).save(packed, "JPEG", quality=88)
+            return jpeg(image.convert("RGB"), size)
     except OSError as error:
         raise EncodeError(f"The cover {cover.name} cannot be read.") from error
+
+
+def jpeg(image: Image.Image, size: int) -> bytes:
+    """A picture of so many pixels a side."""
+    packed = io.BytesIO()
+    image.resize((size, size), Image.Resampling.LANCZOS).save(packed, "JPEG", quality=88)
     return packed.getvalue()
 
 
