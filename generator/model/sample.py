@@ -82,6 +82,11 @@ class _Take:
     rng: np.random.Generator
     aim: steering.Aim | None = None
     gauge: steering.Gauge = field(default_factory=steering.Gauge)
+    given_up: bool = False
+
+    @property
+    def over(self) -> bool:
+        return self.given_up or self.state.expects == "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +96,15 @@ class Passage:
     Attributes:
         search: rivals may differ in their seeds alone.
         on_bar: called with the number of bars that every line has finished, to show progress.
+        worth: whether a line, by its number and its row so far, is worth going on with; asked when one or more of its
+            bars are finished and others are not. A line that is not ends there, with an empty row. Not for a search.
     """
 
     lines: Sequence[Line]
     boldness: Boldness = Boldness()
     search: Search | None = None
     on_bar: Callable[[int], None] = lambda _bar: None
+    worth: Callable[[int, Sequence[int]], bool] = lambda _line, _row: True
 
 
 class Sampler:
@@ -125,11 +133,11 @@ class Sampler:
     @property
     def rows(self) -> list[list[int]]:
         """Token ids from BOS to EOS for each line, in their order; with a search, the survivors' in its place."""
-        return [take.row for take in self._takes]
+        return [[] if take.given_up else take.row for take in self._takes]
 
     @property
     def done(self) -> bool:
-        return all(take.state.expects == "done" for take in self._takes)
+        return all(take.over for take in self._takes)
 
     @property
     def _guided(self) -> bool:
@@ -143,16 +151,22 @@ class Sampler:
         """
         self._hear(logits)
         kept = self._prune()
-        fresh = [
-            _write(take, row, self._passage.boldness, self._waits)
-            for take, row in zip(self._takes, self._logits, strict=True)  # type: ignore[arg-type]
-        ]
+        fresh = [self._written(place, row) for place, row in enumerate(self._logits)]  # type: ignore[arg-type]
         self.unread = [*fresh, *fresh] if self._guided else fresh
         slowest = min(take.state.done for take in self._takes)
         if slowest > self._finished:
             self._finished = slowest
             self._passage.on_bar(slowest)
         return kept
+
+    def _written(self, place: int, logits: np.ndarray) -> list[int]:
+        """What a take writes next."""
+        take = self._takes[place]
+        before = take.state.done
+        fresh = _write(take, logits, self._passage.boldness, self._waits)
+        if take.state.done > before and not take.over:
+            take.given_up = not self._passage.worth(place, take.row)
+        return [] if take.given_up else fresh
 
     def _hear(self, logits: np.ndarray) -> None:
         """Keep what those who waited have heard before."""
@@ -197,7 +211,7 @@ def _prune(takes: list[_Take], search: Search, seeds: Sequence[int]) -> list[int
 def _write(take: _Take, logits: np.ndarray, boldness: Boldness, waits: Callable[[_Take], bool]) -> list[int]:
     """Write the token that `logits` decide and those after it that need no decision; nothing who waits or is done."""
     written: list[int] = []
-    while take.state.expects != "done" and not waits(take):
+    while not take.over and not waits(take):
         mask = grammar.allowed(take.state, take.rules)
         decided = np.count_nonzero(mask) == 1
         if written and not decided:

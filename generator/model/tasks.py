@@ -30,6 +30,8 @@ from generator.seeds import stream
 PLAIN = Boldness()
 Liking = Callable[[Sequence[tuple[Bar, ...]]], Sequence[float]]
 """How good takes are by their bars so far, higher is better."""
+Worth = Callable[[int, tuple[Bar, ...]], bool]
+"""Whether a take, by its number and its written bars so far, is worth going on with."""
 KEPT_OPENING = 2
 """Bars at the beginning that a variation leaves alone, so that it is known again."""
 
@@ -69,12 +71,14 @@ def writing(
     *,
     search: Contest | None = None,
     on_bar: Callable[[int], None] = lambda _bar: None,
+    worth: Worth | None = None,
 ) -> Writing[list[tuple[Bar, ...]]]:
     """The whole music for each seed: what was given, unchanged, and what was written.
 
     Args:
         request: what is asked of all takes, or of each.
         search: the better half of rivals goes on, in two ways each.
+        worth: what is not worth going on with comes back without bars. Not together with a search.
 
     Raises:
         GeneratorError: a control out of range, more syllables than a bar holds, more bars than the model can hold.
@@ -85,10 +89,11 @@ def writing(
     lines = [_line(one, seed) for one, seed in zip(asked, seeds, strict=True)]
     frames = [one.frame for one in asked]
     try:
-        rows = yield Passage(lines, boldness, None if search is None else _search(search, frames), on_bar)
+        passage = Passage(lines, boldness, None if search is None else _search(search, frames), on_bar)
+        rows = yield passage if worth is None else replace(passage, worth=_worth(worth, frames))
     except ValueError as error:
         raise GeneratorError(f"The composer cannot write this: {error}.") from error
-    return [_merge(one, tokens.decode(row, one.frame)) for one, row in zip(asked, rows, strict=True)]
+    return [_merge(one, tokens.decode(row, one.frame)) if row else () for one, row in zip(asked, rows, strict=True)]
 
 
 def write(
@@ -108,6 +113,10 @@ def _search(contest: Contest, frames: Sequence[Frame]) -> Search:
         return contest.score([_finished(row, frame) for row, frame in zip(rows, frames, strict=True)])
 
     return Search(score, contest.every_bars, contest.rivals)
+
+
+def _worth(worth: Worth, frames: Sequence[Frame]) -> Callable[[int, Sequence[int]], bool]:
+    return lambda line, row: worth(line, _finished(row, frames[line]))
 
 
 def _line(request: Request, seed: int) -> Line:
@@ -155,9 +164,9 @@ def _merge(request: Request, written: Sequence[Bar]) -> tuple[Bar, ...]:
 
 
 def _finished(row: Sequence[int], frame: Frame) -> tuple[Bar, ...]:
-    """The bars of an unfinished row, without the one that has just begun."""
-    bars = tokens.decode(row, frame)
-    return bars[:-1] if tokens.FIELDS[row[-1]][0] == "bar" else bars
+    """The finished bars of a row: what comes before the last bar line belongs to them."""
+    last = next(place for place in reversed(range(len(row))) if tokens.FIELDS[row[place]][0] == "bar")
+    return tokens.decode(row[:last], frame)
 
 
 # ---- the tasks --------------------------------------------------------------------------------------------------
