@@ -240,13 +240,12 @@ def _make(
     """
     score = take.score
     with _beside() as beside:
-        painted = beside.submit(DRAUGHTSMAN.draw, paint, score, brief, working)
+        drawn = beside.submit(_draw, score, brief, working)
         if brief.loop:
             mixed = _mix_round(take, brief, style, soundfont, clock)
         else:
             mixed = _mix(take, brief, style, soundfont, clock, beside)
         written = beside.submit(_write_stems, mixed.stems, working / "stems")
-        engraved = beside.submit(DRAUGHTSMAN.draw, engrave, score, working)
         with clock.stage("master"):
             if brief.loop:
                 mastered = master_round(mixed.bus, style.master)
@@ -255,7 +254,7 @@ def _make(
         del mixed
         finished = beside.submit(waveform, mastered, SAMPLE_RATE, score, working / _WAVEFORM)
         with clock.stage("encode"):
-            painted.result()
+            drawn.result()
             delivered, audio = _encode(mastered, take, brief, style, working, delivery)
             levels = written.result()
         with clock.stage("check"):
@@ -263,11 +262,15 @@ def _make(
                 delivered.audio, delivered.rate, score, brief, levels, target_lufs=target_lufs,
                 loudness=delivered.loudness,
             )  # fmt: skip
-            for drawn in (engraved, finished):
-                drawn.result()
+            finished.result()
     papers = {kind: working / name for kind, name in PAPERS.items()} | {"waveform": working / _WAVEFORM}
     stems_written = [working / "stems" / f"{name}.flac" for name in levels]
     return _Made(papers | audio | {"stems": stems_written}, measured)
+
+
+def _draw(score: Score, brief: Brief, folder: Path) -> None:
+    DRAUGHTSMAN.draw(paint, score, brief, folder)
+    DRAUGHTSMAN.draw(engrave, score, folder)
 
 
 @contextmanager

@@ -8,8 +8,8 @@ was read before is looked at row by row. `Composer.forward` is the reference.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -22,18 +22,37 @@ from torch.nn import functional as F
 from generator.model.decode import Fresh, Past, pairs_together
 from generator.model.transformer import EPSILON, Block, Composer
 
-PANEL = 32
-"""Weights lie in panels of so many outputs. Each is read from end to end, and is small enough for the kernels that BLAS
-keeps for small products: half the time for one token, a third for four."""
-SMALL_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
-"""What OpenBLAS calls the processors for which it has such kernels: all with AVX-512."""
-APART = 3
-"""On other processors so many tokens are multiplied one by one with each panel, in half the time."""
-BLOCK = 112
-"""How many tokens are read at once: so far those kernels pay. A longer prompt is read in several blocks."""
+BLOCK = 48
+"""How many tokens are read at once: so far BLAS's kernels for small products pay. A longer prompt is read in several
+blocks."""
 STEP = 256
 """Tokens for which a row's past gets room at a time; most rows need a quarter of the context."""
 _SEEN, _HIDDEN = np.float32(0.0), np.float32(-np.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How tokens are multiplied with the weights, which lie in panels of `panel` outputs, each read from end to end.
+
+    So many tokens as `filled` names are filled up to its number, and up to `apart` are multiplied one by one.
+    """
+
+    panel: int
+    apart: int = 0
+    filled: Mapping[int, int] = field(default_factory=dict)
+
+
+SMALL_PRODUCTS = Way(panel=64, filled={1: 2, 3: 4})
+"""For processors with AVX-512: OpenBLAS has kernels for such small products, which take tokens in twos and fours. Half
+the time of a plain product for one token, a quarter for four."""
+NO_KERNELS = Way(panel=32, apart=3)
+"""For others: half the time of a plain product for up to three tokens."""
+_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}  # what OpenBLAS calls the former
+
+
+def usual_way() -> Way:
+    """Of this processor."""
+    return SMALL_PRODUCTS if any(pool.get("architecture") in _KERNELS for pool in threadpool_info()) else NO_KERNELS
 
 
 class ArrayPast(Past):
@@ -67,15 +86,16 @@ class ArrayPast(Past):
 class Reader:
     """The weights as reading needs them; they do not follow the model's, see `reader_of`."""
 
-    def __init__(self, model: Composer) -> None:
+    def __init__(self, model: Composer, way: Way | None = None) -> None:
         config = self._config = model.config
+        self._way = way or usual_way()
+        panel = self._way.panel
         with torch.inference_mode():
             self._turns = torch.complex(model.cos, model.sin).numpy()  # (context, D/2)
             self._embed = model.embed.weight.float().numpy()
-            self._unembed = _panels(_after(model.norm.weight, model.embed.weight))
+            self._unembed = _panels(_after(model.norm.weight, model.embed.weight), panel)
             pairs = pairs_together(config)
-            self._layers = [_layer(block, pairs) for block in cast("Iterable[Block]", model.blocks)]
-        self._apart = 0 if any(pool.get("architecture") in SMALL_KERNELS for pool in threadpool_info()) else APART
+            self._layers = [_layer(block, pairs, panel) for block in cast("Iterable[Block]", model.blocks)]
 
     def past(self, rows: int) -> ArrayPast:
         """Nothing read yet."""
@@ -87,7 +107,7 @@ class Reader:
         for past, fresh in asked:
             past.make_room(fresh)
         rows = [len(fresh) for _, fresh in asked]
-        last = np.zeros((sum(rows), self._config.width), np.float32)
+        last = np.zeros((self._filled(sum(rows)), self._config.width), np.float32)
         for block in _blocks(asked):
             hidden = self._layered(block)
             for piece in block:
@@ -95,12 +115,13 @@ class Reader:
         for past, fresh in asked:
             past.lengths = [length + len(tokens) for length, tokens in zip(past.lengths, fresh, strict=True)]
         logits = self._product(len(last), self._config.vocabulary)
-        return np.split(logits.of(last, self._unembed), np.cumsum(rows)[:-1])
+        return np.split(logits.of(last, self._unembed)[: sum(rows)], np.cumsum(rows)[:-1])
 
     def _layered(self, block: Sequence[_Piece]) -> np.ndarray:
-        """The last layer (tokens of the block, width), normalised."""
+        """The last layer (tokens of the block, perhaps filled up, width), normalised."""
         width, hidden = self._config.width, self._config.hidden
-        x = self._embed[[token for piece in block for token in piece.tokens]]
+        tokens = [token for piece in block for token in piece.tokens]
+        x = self._embed[tokens + tokens[:1] * (self._filled(len(tokens)) - len(tokens))]
         normed, opened = np.empty_like(x), np.empty((len(x), hidden), np.float32)
         seen, back, fed = (self._product(len(x), columns) for columns in (3 * width, width, 2 * hidden))
         attention = _Attention(block, seen.columns, self._turns, self._config.heads)
@@ -118,7 +139,10 @@ class Reader:
         return _normed(x, normed)
 
     def _product(self, tokens: int, outputs: int) -> _Product:
-        return _Product(tokens, outputs, apart=tokens <= self._apart)
+        return _Product(tokens, outputs, self._way)
+
+    def _filled(self, tokens: int) -> int:
+        return self._way.filled.get(tokens, tokens)
 
 
 _READERS: WeakKeyDictionary[Composer, tuple[list[tuple[int, int]], Reader]] = WeakKeyDictionary()
@@ -148,14 +172,13 @@ class _Layer:
     down: np.ndarray
 
 
-def _layer(block: Block, pairs: Tensor) -> _Layer:
+def _layer(block: Block, pairs: Tensor, panel: int) -> _Layer:
     attention, feed = block.attention, block.feed
     q, k, v = _after(block.norm_attention.weight, attention.qkv.weight[pairs]).chunk(3)
     gate, up = _after(block.norm_feed.weight, feed.gate_up.weight).chunk(2)
     qkv = torch.cat((q / math.sqrt(len(q) / attention.heads), k, v))
-    return _Layer(
-        _panels(qkv), _panels(attention.out.weight), _panels(torch.cat((gate / 2, up))), _panels(feed.down.weight)
-    )
+    weights = qkv, attention.out.weight, torch.cat((gate / 2, up)), feed.down.weight
+    return _Layer(*(_panels(weight, panel) for weight in weights))
 
 
 def _after(norm: Tensor, weight: Tensor) -> Tensor:
@@ -163,24 +186,24 @@ def _after(norm: Tensor, weight: Tensor) -> Tensor:
     return weight * (norm * math.sqrt(len(norm)))
 
 
-def _panels(weight: Tensor) -> np.ndarray:
-    """weight (outputs, inputs) -> (panels, inputs, PANEL), the last panel filled up."""
+def _panels(weight: Tensor, panel: int) -> np.ndarray:
+    """weight (outputs, inputs) -> (panels, inputs, panel), the last panel filled up."""
     outputs, inputs = weight.shape
-    filled = F.pad(weight.float(), (0, 0, 0, -outputs % PANEL))
-    return filled.view(-1, PANEL, inputs).transpose(1, 2).contiguous().numpy()
+    filled = F.pad(weight.float(), (0, 0, 0, -outputs % panel))
+    return filled.view(-1, panel, inputs).transpose(1, 2).contiguous().numpy()
 
 
 class _Product:
     """Room for x @ weight of so many tokens, the same in every layer: `columns` (tokens, outputs)."""
 
-    def __init__(self, tokens: int, outputs: int, *, apart: bool) -> None:
-        panels = -(-outputs // PANEL)
-        room = np.empty((tokens, panels * PANEL), np.float32)
+    def __init__(self, tokens: int, outputs: int, way: Way) -> None:
+        panels = -(-outputs // way.panel)
+        room = np.empty((tokens, panels * way.panel), np.float32)
         self.columns = room[:, :outputs]
-        self._panels, self._apart = room.reshape(tokens, panels, PANEL).swapaxes(0, 1), apart
+        self._panels, self._apart = room.reshape(tokens, panels, way.panel).swapaxes(0, 1), tokens <= way.apart
 
     def of(self, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """x (tokens, inputs) and weight (panels, inputs, PANEL) -> `columns`."""
+        """x (tokens, inputs) and weight (panels, inputs, panel) -> `columns`."""
         if self._apart:
             np.matmul(x[:, None], weight[:, None], out=self._panels[:, :, None])
         else:
@@ -240,8 +263,10 @@ class _Attention:
 
     def __init__(self, block: Sequence[_Piece], seen: np.ndarray, turns: np.ndarray, heads: int) -> None:
         places = np.concatenate([np.arange(piece.start, piece.end) for piece in block])
-        count, longest = len(seen), max(piece.end for piece in block)
+        count, longest = len(places), max(piece.end for piece in block)
         width = seen.shape[1] // 3
+        self._heard = np.zeros((len(seen), width), np.float32)  # what only fills up hears nothing
+        seen = seen[:count]
         self._block = block
         self._turned = seen[:, : 2 * width].view(np.complex64).reshape(count, 2 * heads, -1)
         self._turns = turns[places][:, None]
@@ -250,8 +275,7 @@ class _Attention:
         seen_by = np.arange(longest) <= places[:, None]  # (tokens, longest)
         self._mask = None if seen_by.all() else np.where(seen_by, _SEEN, _HIDDEN)
         self._scores = np.zeros((heads, count, longest), np.float32)
-        self._heard = np.empty((count, width), np.float32)
-        self._heard_by_head = self._heard.reshape(count, heads, -1).swapaxes(0, 1)
+        self._heard_by_head = self._heard[:count].reshape(count, heads, -1).swapaxes(0, 1)
 
     def heard(self, layer: int) -> np.ndarray:
         """(tokens, width). Keys and values join the rows' past."""

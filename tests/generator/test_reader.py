@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from generator.model import checkpoint, tokens
 from generator.model.decode import Decoder
 from generator.model.desk import alone
-from generator.model.reader import APART, Reader, reader_of
+from generator.model.reader import NO_KERNELS, SMALL_PRODUCTS, Reader, reader_of
 from generator.model.rules import Rules
 from generator.model.sample import Line, Passage, Prompt
 from generator.model.transformer import Composer, Config
@@ -85,8 +85,7 @@ def test_the_last_place_of_the_context_can_be_read(model, reading):
 @given(data=st.data())
 def test_any_groups_of_any_rows_read_as_the_whole_model_does(model, data):
     """Row by row what is read is kept beside, and in the end compared with all of it read at once."""
-    reader = Reader(model)
-    reader._apart = data.draw(st.sampled_from([0, APART]))  # as on this processor, and as on others
+    reader = Reader(model, data.draw(st.sampled_from([SMALL_PRODUCTS, NO_KERNELS])))
     pasts = [reader.past(rows) for rows in data.draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))]
     heard: list[list[list[int]]] = [[[] for _ in past.lengths] for past in pasts]
     for step in range(data.draw(st.integers(1, 4))):
