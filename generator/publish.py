@@ -23,7 +23,7 @@ from generator import memory
 from generator.arrange.style import Style
 from generator.brief import Attributes, Brief
 from generator.errors import GeneratorError, QualityError
-from generator.measure.loudness import integrated_lufs
+from generator.measure.loudness import nearly_lufs
 from generator.measure.report import Measured, measure
 from generator.produce.deliver import DeliveredAudio, deliver_as, deliver_mp3
 from generator.produce.delivery import Delivery
@@ -336,7 +336,7 @@ def _write_stems(stems: dict[str, torch.Tensor], folder: Path) -> dict[str, floa
     levels: dict[str, float] = {}
     for name in tuple(stems):
         stem = stems.pop(name)
-        levels[name] = integrated_lufs(stem, SAMPLE_RATE)
+        levels[name] = nearly_lufs(stem, SAMPLE_RATE)
         encode_flac(stem, folder / f"{name}.flac")
     return levels
 

@@ -29,7 +29,9 @@ _PHASES = 8
 _HALF_WIDTH = 16
 _FRAME = 64
 _FRAMES_AT_ONCE = 2048
+_HALFWAY_OVERSHOOT = 1.5  # between values half a sample apart: a sine at half the rate's half, the worst, reaches 1.41
 _CHUNK = 1 << 19
+_STEPS_AT_ONCE = 32
 _STRETCH_S = 2  # of sound that is weighted at a time: what lies in between has to fit the processor's cache
 _SIZE, _RING = 8192, 2048  # of a block of the weighting, whose high-pass has fallen by 90 dB after 46 ms
 
@@ -53,6 +55,25 @@ def integrated_lufs(audio: Tensor, rate: int) -> float:
     return gated_lufs(weighted_power(audio, rate))
 
 
+def nearly_lufs(audio: Tensor, rate: int) -> float:
+    """`integrated_lufs` in half the time, for levelling: mostly within 0.02 LU, low notes within 0.2.
+
+    Every tenth of a second is weighted by its own spectrum, as if it were heard again and again.
+    """
+    audio = audio if audio.dim() == 2 else audio[None]
+    step = rate // STEPS_PER_S
+    size = -(-step // 128) * 128  # transforms of such sizes are fast
+    weights = _weighting(rate, size, audio.device).abs().square().repeat_interleave(2) * (2 / (size * step))
+    steps = torch.nn.functional.pad(audio, (0, -audio.shape[-1] % step)).view(len(audio), -1, step)
+    found = [
+        (torch.view_as_real(torch.fft.rfft(some, n=size)).flatten(-2).square_() @ weights).sum(0).double()
+        if blocks.peak(some) > 0
+        else weights.new_zeros(some.shape[1], dtype=torch.float64)
+        for some in torch.split(steps, _STEPS_AT_ONCE, 1)
+    ]
+    return gated_lufs(torch.cat([*found, weights.new_zeros(int(audio.shape[-1] % step == 0), dtype=torch.float64)]))
+
+
 def loudness_range(audio: Tensor, rate: int) -> float:
     """Loudness range in LU (EBU Tech 3342); 0 for audio under two windows of 3 s or silence."""
     return range_lu(weighted_power(audio, rate))
@@ -65,7 +86,7 @@ def weighted_power(audio: Tensor, rate: int, steps_per_s: int = STEPS_PER_S) -> 
     """
     audio = audio if audio.dim() == 2 else audio[None]
     step = rate // steps_per_s
-    response = _weighting(rate, audio.device)
+    response = _weighting(rate, _SIZE, audio.device)
     stretch = _STRETCH_S * steps_per_s * step
     found = []
     for at in range(0, max(audio.shape[-1], 1), stretch):
@@ -107,17 +128,14 @@ def true_peak_dbtp(audio: Tensor) -> float:
     """Highest true peak of any channel in dBTP, between the samples too."""
     if not audio.shape[-1]:
         return 20 * math.log10(1e-6)
-    loudest = float(audio.abs().max())
-    # A peak between the samples stands at most so far above them: what is lower cannot hold the highest one.
-    peak = float(peak_envelope(audio, _FRAME, floor=loudest / _overshoot()).max())
-    return 20 * math.log10(max(peak, 1e-6))
+    return 20 * math.log10(max(float(peak_envelope(audio, _FRAME, above=float(audio.abs().max())).max()), 1e-6))
 
 
-def peak_envelope(audio: Tensor, step: int, *, floor: float = 0.0) -> Tensor:
+def peak_envelope(audio: Tensor, step: int, *, above: float = 0.0) -> Tensor:
     """True peak of all channels in every stretch of `step` samples (a divisor of 64). -> [ceil(n / step)]
 
-    Eight-fold interpolation by a windowed sine cardinal, as one matrix product. Only stretches with a sample of at
-    least `floor` are interpolated; of the others the highest sample stands for the peak.
+    Eight-fold interpolation by a windowed sine cardinal, as one matrix product. Only where a peak might exceed `above`
+    is all of it computed; elsewhere the highest value seen stands for the peak.
     """
     audio = audio if audio.dim() == 2 else audio[None]
     length = audio.shape[-1]
@@ -126,22 +144,35 @@ def peak_envelope(audio: Tensor, step: int, *, floor: float = 0.0) -> Tensor:
         begin, end = at - _HALF_WIDTH, min(at + _CHUNK, length)
         after = -(end - at) % _FRAME + _HALF_WIDTH
         near = audio[:, max(begin, 0) : min(end + after, length)].float()
-        return _peaks(torch.nn.functional.pad(near, (max(-begin, 0), max(end + after - length, 0))), step, floor)
+        return _peaks(torch.nn.functional.pad(near, (max(-begin, 0), max(end + after - length, 0))), step, above)
 
     return torch.cat(hands.each(chunk, range(0, length, _CHUNK), audio.device))[: -(-length // step)]
 
 
-def _peaks(near: Tensor, step: int, floor: float) -> Tensor:
-    """`peak_envelope` of a stretch of whole frames with 16 samples around it."""
+def _peaks(near: Tensor, step: int, above: float) -> Tensor:
+    """`peak_envelope` of a stretch of whole frames with 16 samples around it.
+
+    First the samples are looked at, then halfway between them, and closer only where it matters.
+    """
     frames = near.unfold(-1, _FRAME + 2 * _HALF_WIDTH, _FRAME)
     inner = near[:, _HALF_WIDTH:-_HALF_WIDTH].view(len(near), -1, _FRAME // step, step)
     peaks = torch.maximum(inner.amax((0, 3)), -inner.amin((0, 3)))
     loud = torch.maximum(frames.amax((0, 2)), -frames.amin((0, 2)))  # a frame hears 16 samples of its neighbours
     matrix = _interpolator().to(near.device)
-    for some in torch.split((loud >= floor).nonzero().flatten(), _FRAMES_AT_ONCE):
-        dense = (frames[:, some] @ matrix).abs_().amax(0)
-        peaks[some] = dense.view(len(some), _FRAME // step, step * _PHASES).amax(-1)
+    halfway = matrix[:, _PHASES // 2 :: _PHASES].contiguous()
+    for some in torch.split((loud >= above / _overshoot()).nonzero().flatten(), _FRAMES_AT_ONCE):
+        heard = frames[:, some]
+        seen = torch.maximum(peaks[some], _highest(heard @ halfway, step))
+        peaks[some] = seen
+        close = (seen.amax(-1) >= above / _HALFWAY_OVERSHOOT).nonzero().flatten()
+        if len(close):
+            peaks[some[close]] = _highest(heard[:, close] @ matrix, step * _PHASES)
     return peaks.flatten()
+
+
+def _highest(values: Tensor, step: int) -> Tensor:
+    """The highest of all channels in stretches of `step` values. [channels, frames, values] -> [frames, stretches]"""
+    return values.abs_().amax(0).view(values.shape[1], values.shape[2] // step, step).amax(-1)
 
 
 def _windows(power: Tensor, steps: int) -> Tensor:
@@ -158,12 +189,12 @@ def _lufs(power: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def _weighting(rate: int, device: torch.device) -> Tensor:
-    """Response of the K-weighting at the bins of a block: a shelf for the head, a high-pass for the ear.
+def _weighting(rate: int, size: int, device: torch.device) -> Tensor:
+    """Response of the K-weighting at the bins of a transform of `size`: a shelf for the head, a high-pass for the ear.
 
     BS.1770-4 gives the coefficients at 48 kHz alone; these are the analogue filters behind them (as in libebur128).
     """
-    z = np.exp(-2j * np.pi * np.arange(_SIZE // 2 + 1) / _SIZE)
+    z = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
     bend, quality = math.tan(math.pi * 1681.974450955533 / rate), 0.7071752369554196
     high, band = 10 ** (3.999843853973347 / 20), 10 ** (3.999843853973347 / 20 * 0.4996667741545416)
     square = bend * bend

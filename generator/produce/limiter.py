@@ -35,6 +35,6 @@ def gain_curve(peaks: Tensor, ceiling_db: float, gain_db: float) -> Tensor:
     return gain_db - smooth(released(wide, _RELEASE_DB_S * STEP / SAMPLE_RATE), 2 * _LOOK_STEPS + 1)
 
 
-def envelope_of(audio: Tensor, *, floor: float = 0.0) -> Tensor:
-    """True peaks every 16 samples, as `limit` wants them; stretches below `floor` only as their samples show."""
-    return peak_envelope(audio, STEP, floor=floor)
+def envelope_of(audio: Tensor, *, above: float = 0.0) -> Tensor:
+    """True peaks every 16 samples, as `limit` wants them; exact where they exceed `above`."""
+    return peak_envelope(audio, STEP, above=above)

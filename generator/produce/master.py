@@ -22,6 +22,7 @@ _MATCH_LIMIT_DB = 4.0
 _MATCH_STRENGTH = 0.5
 _SLOPE_DB_PER_OCTAVE = -4.5  # the long-term spectrum of finished records above 100 Hz
 _MAX_GAIN_DB = 40.0
+_TRIES, _MORE_DB = 7, 1.5  # gains that are tried for a loudness; they rise by less in most pieces
 _INNER_LUFS = -18.0  # loudness at which the soft clip works
 _POWER_STEPS_PER_S = 900  # 49 samples: a limiter's gain hardly moves within
 
@@ -56,15 +57,16 @@ def to_target(sound: Tensor, lufs: float, ceiling_db: float, into: Tensor | None
     """
     power = weighted_power(sound, SAMPLE_RATE, _POWER_STEPS_PER_S)
     gain_db = min(lufs - gated_lufs(_tenths(power)), _MAX_GAIN_DB)
-    # A stretch whose samples stay 8 dB below the ceiling cannot rise above it in between (`loudness._overshoot`).
-    peaks = envelope_of(sound, floor=10 ** ((ceiling_db - gain_db - 8.0) / 20))
-    curve = gain_curve(peaks, ceiling_db, gain_db)
-    for _ in range(6):
+    seen_db = -math.inf  # the gain up to which the peaks have been looked at closely
+    for _ in range(_TRIES):
+        if gain_db > seen_db:
+            seen_db = gain_db + _MORE_DB
+            peaks = envelope_of(sound, above=10 ** ((ceiling_db - seen_db) / 20))
+        curve = gain_curve(peaks, ceiling_db, gain_db)
         short = lufs - gated_lufs(_tenths(power * _at_power(curve, len(power))))
         if abs(short) < 0.02:
             break
         gain_db = min(gain_db + 1.15 * short, _MAX_GAIN_DB)
-        curve = gain_curve(peaks, ceiling_db, gain_db)
     limited = sound.clone() if into is None else into
     apply_gain(limited, curve, STEP, sound.shape[-1])
     return limited

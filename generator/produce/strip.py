@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from generator import blocks
-from generator.measure.loudness import SILENCE_LUFS, integrated_lufs
+from generator.measure.loudness import SILENCE_LUFS, nearly_lufs
 from generator.produce import bands, dynamics, effects
 from generator.produce.settings import Channel, Master
 from generator.render.timing import SAMPLE_RATE
@@ -96,7 +96,7 @@ class Strip:
         channel = self._channel
         if channel.compression > 0:
             dynamics.compress(sound, dynamics.channel(channel.compression))
-        loudness = integrated_lufs(sound, SAMPLE_RATE)
+        loudness = nearly_lufs(sound, SAMPLE_RATE)
         if loudness > max(_SILENT_LUFS, SILENCE_LUFS):
             sound *= 10 ** ((channel.level_lufs - loudness) / 20)
         else:  # a few soft hits are below the loudness gate: level them by their peak instead
