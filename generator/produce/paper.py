@@ -38,6 +38,7 @@ PAPERS = {
 """The names of the files by their kinds."""
 SMALL_COVER = "cover.jpg"
 """The cover as files of sound carry it; nothing that is published."""
+_MODESTY = 10  # of 19
 
 
 def paint(score: Score, brief: Brief, folder: Path) -> None:
@@ -107,7 +108,9 @@ atexit.register(DRAUGHTSMAN.stop)
 
 
 def main() -> None:
-    """Draw what standard input asks for, until it ends."""
+    """Draw what standard input asks for, until it ends. Where the system can tell, the music goes first."""
+    if hasattr(os, "nice"):
+        os.nice(_MODESTY)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints
     while True:

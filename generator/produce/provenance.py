@@ -8,6 +8,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +21,7 @@ AI_NOTICE = "This music was composed and produced by an artificial intelligence 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """The IPTC's term for media made by a trained model."""
 
+_HANDS = 2
 _PACKAGES = ("tunesmith", "torch", "numpy", "scipy", "pydub", "pillow")
 
 
@@ -77,10 +79,17 @@ def provenance(
         else {"soundfont": None, "instruments": "synthesised"},
         "seed": brief.seed,
         "brief": brief.to_dict(),
-        "files": {
-            kind: [_described(name, folder) for name in entry] if isinstance(entry, list) else _described(entry, folder)
-            for kind, entry in files.items()
-        },
+        "files": _all_described(files, folder),
+    }
+
+
+def _all_described(files: Mapping[str, str | list[str]], folder: Path | None) -> dict[str, Any]:
+    """`files` with what there is to say of each; a digest lets go of Python's lock."""
+    names = [name for entry in files.values() for name in ([entry] if isinstance(entry, str) else entry)]
+    with ThreadPoolExecutor(_HANDS) as pool:
+        said = dict(zip(names, pool.map(lambda name: _described(name, folder), names), strict=True))
+    return {
+        kind: said[entry] if isinstance(entry, str) else [said[name] for name in entry] for kind, entry in files.items()
     }
 
 
