@@ -245,6 +245,7 @@ def _make(
             mixed = _mix_round(take, brief, style, soundfont, clock)
         else:
             mixed = _mix(take, brief, style, soundfont, clock, beside)
+        levels = beside.submit(_levels, dict(mixed.stems), mixed.levels)
         written = beside.submit(_write_stems, mixed.stems, working / "stems")
         with clock.stage("master"):
             if brief.loop:
@@ -256,16 +257,15 @@ def _make(
         with clock.stage("encode"):
             drawn.result()
             delivered, audio = _encode(mastered, take, brief, style, working, delivery)
-            levels = written.result()
         with clock.stage("check"):
             measured = measure(
-                delivered.audio, delivered.rate, score, brief, levels, target_lufs=target_lufs,
+                delivered.audio, delivered.rate, score, brief, levels.result(), target_lufs=target_lufs,
                 loudness=delivered.loudness,
             )  # fmt: skip
             finished.result()
+            stems = written.result()
     papers = {kind: working / name for kind, name in PAPERS.items()} | {"waveform": working / _WAVEFORM}
-    stems_written = [working / "stems" / f"{name}.flac" for name in levels]
-    return _Made(papers | audio | {"stems": stems_written}, measured)
+    return _Made(papers | audio | {"stems": stems}, measured)
 
 
 def _draw(score: Score, brief: Brief, folder: Path) -> None:
@@ -329,16 +329,20 @@ def _encode(
     return delivered, files
 
 
-def _write_stems(stems: dict[str, torch.Tensor], folder: Path) -> dict[str, float]:
-    """Write the stems as FLAC and empty `stems` on the way; their loudness in LUFS by name."""
+def _levels(stems: Mapping[str, torch.Tensor], known: Mapping[str, float]) -> dict[str, float]:
+    """Loudness in LUFS by name."""
+    return {name: known[name] if name in known else nearly_lufs(stem, SAMPLE_RATE) for name, stem in stems.items()}
+
+
+def _write_stems(stems: dict[str, torch.Tensor], folder: Path) -> list[Path]:
+    """Write the stems as FLAC and empty `stems` on the way."""
     for old in folder.iterdir():
         old.unlink()
-    levels: dict[str, float] = {}
+    written = []
     for name in tuple(stems):
-        stem = stems.pop(name)
-        levels[name] = nearly_lufs(stem, SAMPLE_RATE)
-        encode_flac(stem, folder / f"{name}.flac")
-    return levels
+        written.append(folder / f"{name}.flac")
+        encode_flac(stems.pop(name), written[-1])
+    return written
 
 
 def _report(track: Track, style: Style, card: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def mix_round(
     even = settings.model_copy(update={"wow": 0.0})
     mixed = mix(going, roles, channels, even, seed=seed, tempo_bpm=tempo_bpm)
     kept = {name: _middle(stem, length) for name, stem in mixed.stems.items()}
-    return Mix(_middle(mixed.bus, length), kept, mixed.silent)
+    return Mix(_middle(mixed.bus, length), kept, mixed.levels, mixed.silent)
 
 
 def master_round(bus: Tensor, settings: Master) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from generator import blocks, hands
-from generator.measure.loudness import SILENCE_LUFS, gated_lufs, integrated_lufs, weighted_power
+from generator.measure.loudness import SILENCE_LUFS, gated_lufs, nearly_lufs, weighted_power
 from generator.produce import bands, effects
 from generator.produce.dynamics import apply_gain, compress, glue
 from generator.produce.limiter import STEP, envelope_of, gain_curve
@@ -37,7 +37,7 @@ def master(bus: Tensor, settings: Master, into: Tensor | None = None) -> Tensor:
     sound = _balance(bus, settings.tilt_db, torch.zeros_like(bus) if into is None else into)
     if settings.glue > 0:
         compress(sound, glue(settings.glue))
-    loudness = integrated_lufs(sound, SAMPLE_RATE)
+    loudness = nearly_lufs(sound, SAMPLE_RATE)
     if loudness <= SILENCE_LUFS:
         return bus
     sound *= 10 ** ((_INNER_LUFS - loudness) / 20)

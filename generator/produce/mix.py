@@ -33,10 +33,12 @@ _LEFT_OUT = round(0.4 * SAMPLE_RATE)
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """A mix before mastering: `bus` [2, n], `stems` by name [2, n] that sum to it, and the names without sound."""
+    """A mix before mastering: `bus` [2, n], `stems` by name [2, n] that sum to it, the loudness in LUFS of those whose
+    is known, and the names without sound."""
 
     bus: Tensor
     stems: dict[str, Tensor]
+    levels: dict[str, float]
     silent: tuple[str, ...]
 
 
@@ -85,8 +87,8 @@ class Desk:
         silent = tuple(quiet)
         stems.clear()
         if not taken:
-            return Mix(next(iter(quiet.values())).clone(), quiet, silent)
-        done = self._dry(taken)
+            return Mix(next(iter(quiet.values())).clone(), quiet, {}, silent)
+        done, levels = self._dry(taken)
         length, device = next(iter(done.values())).shape[-1], next(iter(done.values())).device
         returned = _returned(done, {name: self._channel(name) for name in done}, master, self._seed, tempo_bpm)
         if returned is not None:
@@ -99,25 +101,34 @@ class Desk:
         bus = blocks.sound(_summed(done.values()), "The mix")
         heard = _heard(bus)
         bus, *faded = (_faded(sound[:, :heard], master.fade_out_s) for sound in (bus, *done.values()))
-        _make_headroom((bus, *faded))
+        turned_db = _make_headroom((bus, *faded))
         silence = {name: stem[:, :heard] for name, stem in quiet.items()}
-        return Mix(bus, dict(zip(done, faded, strict=True)) | silence, silent)
+        return Mix(
+            bus,
+            dict(zip(done, faded, strict=True)) | silence,
+            {name: level + turned_db for name, level in levels.items()},
+            silent,
+        )
 
-    def _dry(self, taken: MutableMapping[str, Taken]) -> dict[str, Tensor]:
-        """Every stem through its channel strip."""
+    def _dry(self, taken: MutableMapping[str, Taken]) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Every stem through its channel strip, and the loudness of those that nothing ducks."""
         device = next(iter(taken.values())).sound.device
         levels = {name: one.probe.bands_db + self._channel(name).level_lufs for name, one in taken.items()}
         ways = relief(levels, self._roles)
         beats = [one.beat for one in taken.values() if one.beat is not None]
         duck = effects.ducking(torch.stack(beats).sum(0)) if beats else None
 
-        def treated(name: str) -> Tensor:
+        def treated(name: str) -> tuple[Tensor, float | None]:
             one = taken.pop(name)
             sound = one.strip.shaped(one.sound, one.probe.narrow, ways.get(name))
-            return one.strip.levelled(sound, None if self._roles.get(name) == "drums" else duck)
+            level = one.strip.levelled(sound)
+            ducks = duck is not None and self._roles.get(name) != "drums" and one.strip.duck(sound, duck)
+            return sound, None if ducks else level
 
         names = list(taken)
-        return dict(zip(names, hands.each(treated, names, device), strict=True))
+        made = dict(zip(names, hands.each(treated, names, device), strict=True))
+        known = {name: level for name, (_, level) in made.items() if level is not None}
+        return {name: sound for name, (sound, _) in made.items()}, known
 
     def _channel(self, name: str) -> Channel:
         return self._channels.get(self._roles.get(name, ""), Channel())
@@ -200,12 +211,14 @@ def _faded(sound: Tensor, fade_s: float) -> Tensor:
     return sound
 
 
-def _make_headroom(sounds: tuple[Tensor, ...]) -> None:
-    """Turn bus and stems down together where any would clip in a file; mastering sets the loudness anyway."""
+def _make_headroom(sounds: tuple[Tensor, ...]) -> float:
+    """Turn bus and stems down together where any would clip in a file; mastering sets the loudness anyway. -> dB"""
     device = sounds[0].device
     peak = max(hands.each(blocks.peak, sounds, device))
-    if peak > _HEADROOM_PEAK:
-        hands.each(lambda sound: sound.mul_(_HEADROOM_PEAK / peak), sounds, device)
+    if peak <= _HEADROOM_PEAK:
+        return 0.0
+    hands.each(lambda sound: sound.mul_(_HEADROOM_PEAK / peak), sounds, device)
+    return 20 * math.log10(_HEADROOM_PEAK / peak)
 
 
 def _crackle(length: int, master: Master, seed: int, device: torch.device) -> Tensor:

@@ -91,19 +91,25 @@ class Strip:
 
         return blocks.filtered(sound, mixed, into=sound)
 
-    def levelled(self, sound: Tensor, duck: Tensor | None) -> Tensor:
-        """Compress a shaped stem, bring it to its loudness and let the kick through; in place."""
+    def levelled(self, sound: Tensor) -> float | None:
+        """Compress a shaped stem and bring it to its loudness, in place. -> LUFS, where it could be measured"""
         channel = self._channel
         if channel.compression > 0:
             dynamics.compress(sound, dynamics.channel(channel.compression))
         loudness = nearly_lufs(sound, SAMPLE_RATE)
         if loudness > max(_SILENT_LUFS, SILENCE_LUFS):
             sound *= 10 ** ((channel.level_lufs - loudness) / 20)
-        else:  # a few soft hits are below the loudness gate: level them by their peak instead
-            sound *= 10 ** ((channel.level_lufs + 12) / 20) / max(blocks.peak(sound), 1e-9)
-        if duck is not None and channel.sidechain > 0:
-            dynamics.apply_gain(sound, -12.0 * channel.sidechain * duck, effects.DUCK_STEP, sound.shape[-1])
-        return sound
+            return channel.level_lufs
+        # A few soft hits are below the loudness gate: level them by their peak instead.
+        sound *= 10 ** ((channel.level_lufs + 12) / 20) / max(blocks.peak(sound), 1e-9)
+        return None
+
+    def duck(self, sound: Tensor, gain: Tensor) -> bool:
+        """Let the kick through, in place; whether the channel does so at all. `gain` is what `effects.ducking` says."""
+        amount = self._channel.sidechain
+        if amount > 0:
+            dynamics.apply_gain(sound, -12.0 * amount * gain, effects.DUCK_STEP, sound.shape[-1])
+        return amount > 0
 
     def _middle_and_side(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
         middle = (spectra[0] + spectra[1]).mul_(self._colour)
