@@ -16,7 +16,7 @@ from torch import Tensor
 from generator import blocks
 from generator.render.timing import SAMPLE_RATE
 
-_FRAMES = (1536, 2048, 3072, 4096)
+_FRAMES = (1152, 1280, 1536, 2304, 2560, 3072, 4096)
 _BLOCK, _RING = 4096, 512  # a fixed filter works in blocks of so many samples and may ring so long
 _LONG_BLOCK, _LONG_RING = 32768, 4096  # the same for one that rings longer; four times as dear
 _TOGETHER = 1 << 18  # samples of the frames that are transformed together
@@ -91,8 +91,10 @@ def swept_lowpass(sound: Tensor, cutoff_hz: Tensor, q: float, hop: int) -> Tenso
         count = min(together, frames - at)
         torch.mul(cut[:, :, at : at + count], window, out=windowed[:, :, :count, : 2 * hop])
         spectra = torch.fft.rfft(windowed[:, :, :count]).mul_(table[step[:, None, at : at + count]])
-        # A fold in time: the k-th hop-long slice of every frame lands k hops later.
-        slices = torch.fft.irfft(spectra, n=frame).unfold(-1, hop, hop)
-        for k in range(frame // hop):
-            out[..., (at + k) * hop : (at + k + count) * hop].unfold(-1, hop, hop).add_(slices[..., k, :])
+        # A fold in time: the k-th hop-long slice of every frame, the last one shorter, lands k hops later.
+        heard = torch.fft.irfft(spectra, n=frame)
+        for begin in range(0, frame, hop):
+            end = min(begin + hop, frame)
+            there = out[..., at * hop + begin : (at + count - 1) * hop + end]
+            there.unfold(-1, end - begin, hop).add_(heard[..., begin:end])
     return out[..., hop : hop + length]
