@@ -168,7 +168,7 @@ def _tried(
     early = [""] * len(tasks)
 
     def worth(place: int, bars: tuple[Bar, ...]) -> bool:
-        early[place] = _fault_so_far(bars, tasks[place].theme)
+        early[place] = fault_so_far(bars, tasks[place].theme)
         return not early[place]
 
     seeds = [task.seeds[attempt] for task in tasks]
@@ -227,7 +227,7 @@ def fault_of(bars: Sequence[Bar], theme: Sequence[Bar], meter: str) -> str:
     return _STRANGE if _kin(bars, theme) < LEAST_ALIKE else ""
 
 
-def _fault_so_far(bars: Sequence[Bar], theme: Sequence[Bar]) -> str:
+def fault_so_far(bars: Sequence[Bar], theme: Sequence[Bar]) -> str:
     """What `fault_of` will find in the end, or almost certainly will; "" when there is hope."""
     if len(bars) - _with(_backbeat(theme), bars) > (1 - _MOST) * BARS:
         return _NO_BACKBEAT

@@ -56,7 +56,7 @@ def integrated_lufs(audio: Tensor, rate: int) -> float:
 
 
 def nearly_lufs(audio: Tensor, rate: int) -> float:
-    """`integrated_lufs` in half the time, for levelling: mostly within 0.02 LU, low notes within 0.2.
+    """`integrated_lufs` in half the time, for levelling: mostly within 0.02 LU, the lowest notes within 0.3.
 
     Every tenth of a second is weighted by its own spectrum, as if it were heard again and again.
     """

@@ -9,7 +9,7 @@ import torch
 
 from generator.arrange.arrange import arrange
 from generator.arrange.blend import style_of
-from generator.arrange.drummer import fault_of, improvise
+from generator.arrange.drummer import fault_of, fault_so_far, improvise
 from generator.arrange.style import DRUMS, load_style
 from generator.brief import writable_styles
 from generator.corpus.piece import Bar, Hit
@@ -101,6 +101,10 @@ def test_good_drumming_is_played_with_its_own_timing():
     assert fault_of([groove(backbeat=False)] * 4, theme, "4/4") == "no backbeat"
     assert fault_of([groove(backbeat=False)] * 4, [groove(backbeat=False)] * 2, "4/4") == ""
     assert fault_of([Bar()] * 4, theme, "4/4") == "0 strokes a bar"
+    assert fault_so_far([groove(), groove(backbeat=False)], theme) == "", "one bar in four may be without"
+    assert fault_so_far([groove(backbeat=False)] * 2, theme) == "no backbeat"
+    strange = Bar(drums=(Hit(12, "snare", 104), Hit(36, "snare", 104)))
+    assert fault_so_far([strange], theme) == "little to do with the groove"
     asked = brief("rock", length_s=40.0, tempo_bpm=126.0)
     plan = make_plan(asked, style)
     lead = simple_lead(asked, plan, style, 1)

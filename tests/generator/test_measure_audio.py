@@ -11,7 +11,14 @@ import pytest
 import torch
 
 from generator.brief import Key
-from generator.measure.loudness import SILENCE_LUFS, integrated_lufs, loudness_range, true_peak_dbtp
+from generator.measure.loudness import (
+    SILENCE_LUFS,
+    integrated_lufs,
+    loudness_range,
+    nearly_lufs,
+    peak_envelope,
+    true_peak_dbtp,
+)
 from generator.measure.pitch import chroma_rotation, key_of, related
 from generator.measure.report import longest_silence, measure
 from generator.measure.spectrum import FLOOR_DB, spectral_balance
@@ -55,6 +62,16 @@ def test_loudness_of_a_known_tone():
     assert integrated_lufs(sine(997, 0.1, -20), SAMPLE_RATE) < -20
 
 
+def test_the_loudness_of_a_stem_is_near_that_of_the_standard():
+    """Loud and soft, rests, low notes, strokes; whole and broken tenths of a second."""
+    low = sine(45, 3.0, -12)
+    rests = torch.cat([sine(440, 2.03, -20), torch.zeros(2, 2 * SAMPLE_RATE), sine(3000, 1.0, -30)], 1)
+    for sound, off in ((sine(997, 5, -23), 0.02), (rests, 0.05), (clicks(120, 7.77), 0.1), (low, 0.3)):
+        assert nearly_lufs(sound, SAMPLE_RATE) == pytest.approx(integrated_lufs(sound, SAMPLE_RATE), abs=off)
+    assert nearly_lufs(torch.zeros(2, SAMPLE_RATE), SAMPLE_RATE) == SILENCE_LUFS
+    assert nearly_lufs(sine(997, 0.1, -20)[0], SAMPLE_RATE) < -20
+
+
 def test_loudness_range_of_a_soft_and_a_loud_half():
     both = torch.cat([sine(997, 20, -36), sine(997, 20, -20)], 1)
     assert loudness_range(both, SAMPLE_RATE) == pytest.approx(16, abs=1.5)
@@ -68,6 +85,16 @@ def test_true_peak_sees_between_the_samples():
     assert 20 * math.log10(float(middle.abs().max())) == pytest.approx(-3.01, abs=0.01)
     faded = hidden * torch.hann_window(hidden.shape[1])
     assert true_peak_dbtp(faded) == pytest.approx(0.0, abs=0.05)
+
+
+@pytest.mark.parametrize("above", [0.3, 0.9, 5.0])
+def test_peaks_are_exact_where_they_matter(above):
+    noise = torch.from_numpy(np.random.default_rng(5).standard_normal((2, 70001)).astype(np.float32))
+    sound = noise * torch.linspace(0.0, 0.5, 70001) ** 2
+    every, some = peak_envelope(sound, 16), peak_envelope(sound, 16, above=above)
+    assert torch.equal(some[every > above], every[every > above])
+    assert bool((some <= every).all())
+    assert peak_envelope(torch.zeros(2, 100), 16, above=above).tolist() == [0.0] * 7
 
 
 @pytest.mark.parametrize(("bpm", "requested"), [(100, 100), (141.5, 140), (72, 72), (172, 170), (63, 60)])

@@ -59,6 +59,21 @@ def test_every_stem_comes_to_its_level_however_loud_it_was_played():
     assert integrated_lufs(mixed.stems["lead"], SAMPLE_RATE) == pytest.approx(-18, abs=0.3)
 
 
+def test_a_mix_knows_how_loud_its_stems_are():
+    """Whatever happens to them after their strips; what gives way to the kick has to be measured."""
+    channels = {
+        "chords": Channel(level_lufs=-8, reverb=0.3), "melody": Channel(level_lufs=-14, reverb=0.3),
+        "drums": Channel(level_lufs=-9, reverb=0),
+    }  # fmt: skip
+    mixed = mix(stems(), STEMS, channels, Master(fade_out_s=0.5), seed=1)
+    assert set(mixed.levels) == set(STEMS)
+    for name, level in mixed.levels.items():
+        assert integrated_lufs(mixed.stems[name], SAMPLE_RATE) == pytest.approx(level, abs=0.3)
+    assert mixed.levels["keys"] < -8.5, "the stems were turned down together"
+    pumping = channels | {"chords": Channel(sidechain=0.7)}
+    assert "keys" not in mix(stems(), STEMS, pumping, Master(), seed=1).levels
+
+
 def test_pan_and_low_end():
     mixed = mix(stems(), STEMS, {"chords": Channel(pan=0.8, reverb=0)}, DRY, seed=1)
     keys = mixed.stems["keys"]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from generator.corpus.piece import Bar, GridChord, GridNote
 from generator.errors import GeneratorError
 from generator.model import tasks, tokens
+from generator.model.desk import alone
 from generator.model.rules import Rules
 from generator.model.tasks import Request, write
 from generator.model.tokens import Controls, Frame
@@ -125,3 +126,18 @@ def test_takes_are_searched_by_the_callers_score(model):
 def test_what_cannot_be_is_explained(model, asked, sentence):
     with pytest.raises(GeneratorError, match=sentence):
         write(model, asked, [1])
+
+
+def test_a_take_that_is_not_worth_it_ends_early_and_disturbs_no_other(model):
+    """The first is given up after two bars; the others are what they are without it."""
+    asked, seen = replace(request(), bars=()), []
+
+    def worth(take: int, bars: tuple[Bar, ...]) -> bool:
+        seen.append((take, len(bars)))
+        return take != 0 or len(bars) < 2
+
+    lost, *kept = alone(model, tasks.writing(asked, [1, 2, 3], worth=worth))
+    assert lost == ()
+    assert kept == write(model, asked, [2, 3])
+    assert [bars for take, bars in seen if take == 0] == [1, 2]
+    assert [bars for take, bars in seen if take == 1] == list(range(1, 8))
