@@ -64,14 +64,15 @@ def nearly_lufs(audio: Tensor, rate: int) -> float:
     step = rate // STEPS_PER_S
     size = -(-step // 128) * 128  # transforms of such sizes are fast
     weights = _weighting(rate, size, audio.device).abs().square().repeat_interleave(2) * (2 / (size * step))
-    steps = torch.nn.functional.pad(audio, (0, -audio.shape[-1] % step)).view(len(audio), -1, step)
+    whole, rest = audio[:, : audio.shape[-1] // step * step], audio[:, audio.shape[-1] // step * step :]
+    steps = [*torch.split(whole.view(len(audio), -1, step), _STEPS_AT_ONCE, 1), rest[:, None]]  # perhaps of no samples
     found = [
         (torch.view_as_real(torch.fft.rfft(some, n=size)).flatten(-2).square_() @ weights).sum(0).double()
         if blocks.peak(some) > 0
         else weights.new_zeros(some.shape[1], dtype=torch.float64)
-        for some in torch.split(steps, _STEPS_AT_ONCE, 1)
+        for some in steps
     ]
-    return gated_lufs(torch.cat([*found, weights.new_zeros(int(audio.shape[-1] % step == 0), dtype=torch.float64)]))
+    return gated_lufs(torch.cat(found))
 
 
 def loudness_range(audio: Tensor, rate: int) -> float:
