@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -66,10 +67,20 @@ class Desk:
         self._roles, self._channels, self._master, self._seed = roles, channels, master, seed
         self._ducks = any(channel.sidechain > 0 for channel in channels.values())
 
+    @cached_property
+    def _room(self) -> Tensor:
+        """The answer of the room; made when the first stem is taken, beside the others' playing."""
+        how = self._master
+        return effects.room(
+            how.reverb_s, how.reverb_brightness, how.reverb_predelay_ms, self._seed, torch.device("cpu")
+        )
+
     def take(self, name: str, stem: Tensor) -> Taken | Tensor:
         """Measure a stem [2, n] and drive it; `stem` is used up. Where nothing sounds it comes back as it is."""
         if blocks.peak(stem) < _SILENT_PEAK:
             return stem
+        if self._channel(name).reverb > 0:
+            self._room  # noqa: B018 - made now
         strip = Strip(self._channel(name), self._master, self._seed, stem.device)
         probe = strip.probe(stem)
         beat = stem.mean(0, keepdim=True) if self._ducks and self._roles.get(name) == "drums" else None
@@ -90,7 +101,7 @@ class Desk:
             return Mix(next(iter(quiet.values())).clone(), quiet, {}, silent)
         done, levels = self._dry(taken)
         length, device = next(iter(done.values())).shape[-1], next(iter(done.values())).device
-        returned = _returned(done, {name: self._channel(name) for name in done}, master, self._seed, tempo_bpm)
+        returned = self._returned(done, tempo_bpm)
         if returned is not None:
             done[ROOM] = returned
         if master.wow > 0:
@@ -130,6 +141,17 @@ class Desk:
         known = {name: level for name, (_, level) in made.items() if level is not None}
         return {name: sound for name, (sound, _) in made.items()}, known
 
+    def _returned(self, done: Mapping[str, Tensor], tempo_bpm: float) -> Tensor | None:
+        """What the room and the echo make of all stems together; None where no channel sends anything."""
+        channels, device = {name: self._channel(name) for name in done}, next(iter(done.values())).device
+        wet = hands.both(
+            lambda: _resounding(done, channels, self._room.to(device)) if _any(channels, "reverb") else None,
+            lambda: _echo(done, channels, self._master, tempo_bpm) if _any(channels, "delay") else None,
+            device,
+        )
+        returned = [sound for sound in wet if sound is not None]
+        return returned[0].add_(returned[1]) if len(returned) > 1 else next(iter(returned), None)
+
     def _channel(self, name: str) -> Channel:
         return self._channels.get(self._roles.get(name, ""), Channel())
 
@@ -150,22 +172,14 @@ def mix(
     return desk.mix(dict(zip(names, taken, strict=True)), tempo_bpm)
 
 
-def _returned(
-    done: Mapping[str, Tensor], channels: Mapping[str, Channel], master: Master, seed: int, tempo_bpm: float
-) -> Tensor | None:
-    """What the room and the echo make of all stems together; None where no channel sends anything."""
-    wet = [
-        _room(done, channels, master, seed) if any(channels[name].reverb > 0 for name in done) else None,
-        _echo(done, channels, master, tempo_bpm) if any(channels[name].delay > 0 for name in done) else None,
-    ]
-    returned = [sound for sound in wet if sound is not None]
-    return returned[0].add_(returned[1]) if len(returned) > 1 else next(iter(returned), None)
+def _any(channels: Mapping[str, Channel], setting: str) -> bool:
+    return any(getattr(channel, setting) > 0 for channel in channels.values())
 
 
-def _room(done: Mapping[str, Tensor], channels: Mapping[str, Channel], master: Master, seed: int) -> Tensor:
+def _resounding(done: Mapping[str, Tensor], channels: Mapping[str, Channel], answer: Tensor) -> Tensor:
+    """What a room with this answer [2, m] makes of all stems."""
     sent = _sent(done, {name: channel.reverb for name, channel in channels.items()})
     blocks.pointwise(sent, lambda some: 0.75 * some + 0.25 * some.flip(0), into=sent)  # each side hears the other
-    answer = effects.room(master.reverb_s, master.reverb_brightness, master.reverb_predelay_ms, seed, sent.device)
     return blocks.convolved(sent, answer).mul_(0.7)
 
 
