@@ -38,7 +38,7 @@ PAPERS = {
 """The names of the files by their kinds."""
 SMALL_COVER = "cover.jpg"
 """The cover as files of sound carry it; nothing that is published."""
-_MODESTY = 10  # of 19
+_MODESTY = 5  # of 19; more, and a busy server would wait for its pages
 
 
 def paint(score: Score, brief: Brief, folder: Path) -> None:
