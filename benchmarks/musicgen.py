@@ -54,6 +54,7 @@ def run(options: Options) -> Result:
     """Raises GeneratorError where transformers is not installed."""
     asked_s = 1.0 if options.quick else _ASKED_S
     styles = ("pop",) if options.quick else writable_styles()
+    _warm(styles)
     before = _ours(styles)
     theirs, size = _theirs(asked_s)
     ours = before.and_then(_ours(styles))
@@ -71,22 +72,25 @@ def run(options: Options) -> Result:
     )
 
 
+def _warm(styles: Sequence[str]) -> None:
+    """Compose a piece of every style, as the bot's worker has before."""
+    _pieces([brief_of(style, "happy", SEED + 1, _OURS_S) for style in styles])
+
+
 def _ours(styles: Sequence[str]) -> _Timed:
-    """A piece of every style, in a process that has composed one of that style before, as the bot's worker has."""
+    """A piece of every style."""
+    briefs = [brief_of(style, "happy", SEED, _OURS_S) for style in styles]
+    return _timed(lambda: _pieces(briefs))
+
+
+def _pieces(briefs: Sequence[Brief]) -> float:
     settings = load_settings()
     torch.set_num_threads(settings.threads_per_worker)
     soundfont = find_soundfont(settings.home, settings.soundfont)
     with tempfile.TemporaryDirectory() as folder:
-
-        def pieces(briefs: Sequence[Brief]) -> float:
-            for brief in briefs:
-                name = f"{brief.style}-{brief.seed}"
-                compose_track(brief, Path(folder) / name, track_id=name, takes=1, soundfont=soundfont)
-            return _OURS_S * len(briefs)
-
-        warming, timed = ([brief_of(style, "happy", seed, _OURS_S) for style in styles] for seed in (SEED + 1, SEED))
-        pieces(warming)
-        return _timed(lambda: pieces(timed))
+        for brief in briefs:
+            compose_track(brief, Path(folder) / brief.style, track_id=brief.style, takes=1, soundfont=soundfont)
+    return _OURS_S * len(briefs)
 
 
 def _theirs(asked_s: float) -> tuple[_Timed, float]:

@@ -31,7 +31,7 @@ from generator.produce.encode import encode_flac
 from generator.produce.loop import master_round, mix_round
 from generator.produce.master import master
 from generator.produce.mix import Desk, Mix
-from generator.produce.paper import DRAUGHTSMAN, PAPERS, SMALL_COVER, engrave, paint
+from generator.produce.paper import DRAUGHTSMAN, PAPERS, SMALL_COVER
 from generator.produce.pictures import waveform
 from generator.produce.provenance import comment, compact, provenance
 from generator.produce.remedy import remedy
@@ -240,7 +240,7 @@ def _make(
     """
     score = take.score
     with _beside() as beside:
-        drawn = beside.submit(_draw, score, brief, working)
+        drawn = beside.submit(DRAUGHTSMAN.draw, score, brief, working)
         if brief.loop:
             mixed = _mix_round(take, brief, style, soundfont, clock)
         else:
@@ -266,11 +266,6 @@ def _make(
             stems = written.result()
     papers = {kind: working / name for kind, name in PAPERS.items()} | {"waveform": working / _WAVEFORM}
     return _Made(papers | audio | {"stems": stems}, measured)
-
-
-def _draw(score: Score, brief: Brief, folder: Path) -> None:
-    DRAUGHTSMAN.draw(paint, score, brief, folder)
-    DRAUGHTSMAN.draw(engrave, score, folder)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, cast
@@ -41,14 +40,10 @@ SMALL_COVER = "cover.jpg"
 _MODESTY = 5  # of 19; more, and a busy server would wait for its pages
 
 
-def paint(score: Score, brief: Brief, folder: Path) -> None:
-    """Write the cover, large and as SMALL_COVER. Raises EncodeError."""
+def draw(score: Score, brief: Brief, folder: Path) -> None:
+    """Write PAPERS and SMALL_COVER. Raises EncodeError and NotationError."""
     image = cover(score, brief, folder / COVER)
     (folder / SMALL_COVER).write_bytes(jpeg(image, COVER_SIZE))
-
-
-def engrave(score: Score, folder: Path) -> None:
-    """Write all other PAPERS. Raises EncodeError and NotationError."""
     write_midi(score, folder / PAPERS["mid"])
     write_musicxml(score, folder / PAPERS["musicxml"])
     write_abc(score, folder / PAPERS["abc"])
@@ -69,18 +64,18 @@ class Draughtsman:
         with self._turn:
             self._started()
 
-    def draw(self, work: Callable[..., None], *what: object) -> None:
-        """`work(*what)` there, or here when the process is lost; `paint` or `engrave`. Raises as they do."""
+    def draw(self, score: Score, brief: Brief, folder: Path) -> None:
+        """`draw`, there; here when the process is lost. Raises as that does."""
         with self._turn:
             try:
                 orders, answers = self._started()
-                pickle.dump((work, what), orders)
+                pickle.dump((score, brief, folder), orders)
                 orders.flush()
                 error = pickle.load(answers)  # noqa: S301 - from our own process
             except (OSError, EOFError, pickle.UnpicklingError):  # it was killed; the next piece starts another
                 self._stop()
                 error = None
-                work(*what)
+                draw(score, brief, folder)
         if error is not None:
             raise error
 
@@ -115,12 +110,12 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints
     while True:
         try:
-            work, what = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own process
+            order = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own process
         except EOFError:
             return
         error: Exception | None = None
         try:
-            work(*what)
+            draw(*order)
         except Exception as raised:  # noqa: BLE001 - raised again where it is waited for
             error = raised
         pickle.dump(error, answers)

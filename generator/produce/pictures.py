@@ -34,9 +34,8 @@ def cover(score: Score, brief: Brief, path: Path) -> Image.Image:
     random = stream(brief.seed, "cover")
     colours = canvas.palette(brief, random)
     image = canvas.finish(SCENES[colours.scene](score, colours, random), random, COVER_SIZE)
-    with whole_file(path) as place:
-        # Its grain does not shrink, however hard one tries; a search for what comes back would only take time.
-        image.save(place, "PNG", compress_type=zlib.Z_HUFFMAN_ONLY)
+    # Its grain does not shrink, however hard one tries; a search for what comes back would only take time.
+    _save(image, path, compress_type=zlib.Z_HUFFMAN_ONLY)
     return image
 
 
@@ -58,6 +57,6 @@ def waveform(audio: Tensor, rate: int, score: Score, path: Path) -> None:
     _save(draw_waveform(audio, rate, score), path)
 
 
-def _save(image: Image.Image, path: Path) -> None:
+def _save(image: Image.Image, path: Path, **how: int) -> None:
     with whole_file(path) as place:
-        image.save(place, "PNG", compress_level=_EFFORT)
+        image.save(place, "PNG", compress_level=_EFFORT, **how)

@@ -8,20 +8,21 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from generator import hands
 from generator.brief import Brief
 
 AI_NOTICE = "This music was composed and produced by an artificial intelligence (Tunesmith)."
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """The IPTC's term for media made by a trained model."""
 
-_HANDS = 2
 _PACKAGES = ("tunesmith", "torch", "numpy", "scipy", "pydub", "pillow")
 
 
@@ -86,8 +87,8 @@ def provenance(
 def _all_described(files: Mapping[str, str | list[str]], folder: Path | None) -> dict[str, Any]:
     """`files` with what there is to say of each; a digest lets go of Python's lock."""
     names = [name for entry in files.values() for name in ([entry] if isinstance(entry, str) else entry)]
-    with ThreadPoolExecutor(_HANDS) as pool:
-        said = dict(zip(names, pool.map(lambda name: _described(name, folder), names), strict=True))
+    described = hands.each(lambda name: _described(name, folder), names, torch.device("cpu"))
+    said = dict(zip(names, described, strict=True))
     return {
         kind: said[entry] if isinstance(entry, str) else [said[name] for name in entry] for kind, entry in files.items()
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from generator.errors import EncodeError
-from generator.produce.paper import PAPERS, SMALL_COVER, Draughtsman, engrave, paint
+from generator.produce.paper import PAPERS, SMALL_COVER, Draughtsman, draw
 from generator.produce.tags import small_cover
 from tests.generator.making_audio import brief, score
 
@@ -33,16 +33,6 @@ def draughtsman():
     drawing.stop()
 
 
-def draw(folder: Path, drawing: Draughtsman | None = None) -> None:
-    """Paint and engrave, by somebody or here."""
-    if drawing is None:
-        paint(PIECE, BRIEF, folder)
-        engrave(PIECE, folder)
-    else:
-        drawing.draw(paint, PIECE, BRIEF, folder)
-        drawing.draw(engrave, PIECE, folder)
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -50,9 +40,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_it_draws_what_would_be_drawn_here(draughtsman, tmp_path):
     for folder in ("here", "there", "again"):
         (tmp_path / folder).mkdir()
-    draw(tmp_path / "here")
-    draw(tmp_path / "there", draughtsman)
-    draw(tmp_path / "again", draughtsman)
+    draw(PIECE, BRIEF, tmp_path / "here")
+    draughtsman.draw(PIECE, BRIEF, tmp_path / "there")
+    draughtsman.draw(PIECE, BRIEF, tmp_path / "again")
     here = contents(tmp_path / "here")
     assert here.keys() == {*PAPERS.values(), SMALL_COVER}
     assert contents(tmp_path / "there") == contents(tmp_path / "again") == here
@@ -61,8 +51,8 @@ def test_it_draws_what_would_be_drawn_here(draughtsman, tmp_path):
 def test_what_goes_wrong_there_is_said_here_and_it_draws_on(draughtsman, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(EncodeError, match="cannot be written"):
-        draughtsman.draw(paint, PIECE, BRIEF, tmp_path / "file" / "within")
-    draw(tmp_path, draughtsman)
+        draughtsman.draw(PIECE, BRIEF, tmp_path / "file" / "within")
+    draughtsman.draw(PIECE, BRIEF, tmp_path)
     assert contents(tmp_path).keys() >= set(PAPERS.values())
 
 
@@ -71,7 +61,7 @@ def test_when_it_is_killed_the_piece_is_drawn_all_the_same(draughtsman, tmp_path
         (tmp_path / folder).mkdir()
         draughtsman.start()
         os.kill(draughtsman._process.pid, signal.SIGKILL)
-        draw(tmp_path / folder, draughtsman)
+        draughtsman.draw(PIECE, BRIEF, tmp_path / folder)
     assert contents(tmp_path / "first") == contents(tmp_path / "second") != {}
 
 
@@ -93,6 +83,6 @@ def test_it_ends_with_whoever_started_it():
 
 
 def test_a_cover_that_fits_is_not_made_smaller_twice(tmp_path):
-    paint(PIECE, BRIEF, tmp_path)
+    draw(PIECE, BRIEF, tmp_path)
     assert small_cover(tmp_path / SMALL_COVER, 640) == (tmp_path / SMALL_COVER).read_bytes()
     assert small_cover(tmp_path / SMALL_COVER, 320) != (tmp_path / SMALL_COVER).read_bytes()
