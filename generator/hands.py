@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import torch
+if TYPE_CHECKING:  # the command line reaches this module through the papers of a piece, and starts without torch
+    import torch
 
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
@@ -20,8 +21,10 @@ MOST = 2
 """A server has other work, and every stem in hand needs memory of its own."""
 
 
-def each(work: Callable[[_Item], _Made], items: Iterable[_Item], device: torch.device) -> list[_Made]:
-    """`work` on every item, the results in the order of the items; what one of them raises is raised here."""
+def each(work: Callable[[_Item], _Made], items: Iterable[_Item], device: torch.device | None = None) -> list[_Made]:
+    """`work` on every item, the results in the order of the items; what one of them raises is raised here. Without a
+    device it is work that torch has no part in.
+    """
     count = _count(device)
     if count == 1:
         return [work(item) for item in items]
@@ -40,5 +43,5 @@ def both(
         return first(), other.result()
 
 
-def _count(device: torch.device) -> int:
-    return min(MOST, os.cpu_count() or 1) if device.type == "cpu" else 1
+def _count(device: torch.device | None) -> int:
+    return min(MOST, os.cpu_count() or 1) if device is None or device.type == "cpu" else 1

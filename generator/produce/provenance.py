@@ -14,8 +14,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from generator import hands
 from generator.brief import Brief
 
@@ -87,7 +85,7 @@ def provenance(
 def _all_described(files: Mapping[str, str | list[str]], folder: Path | None) -> dict[str, Any]:
     """`files` with what there is to say of each; a digest lets go of Python's lock."""
     names = [name for entry in files.values() for name in ([entry] if isinstance(entry, str) else entry)]
-    described = hands.each(lambda name: _described(name, folder), names, torch.device("cpu"))
+    described = hands.each(lambda name: _described(name, folder), names)
     said = dict(zip(names, described, strict=True))
     return {
         kind: said[entry] if isinstance(entry, str) else [said[name] for name in entry] for kind, entry in files.items()
