@@ -158,7 +158,7 @@ def _with_register(player: PartStyle, instrument: Instrument, outline: Outline) 
             high = max(low + 10, min(high, tune[len(tune) // 4] - 1))
             low = min(low, high - 14)
     low, high = max(low, instrument.low), min(high, instrument.high)
-    if high - low < 9:
+    if high - low < 11:  # every tone of a chord must have a place
         low, high = max(instrument.low, high - 12), min(instrument.high, low + 12)
     voices = min(player.voices, instrument.polyphony)
     return player.model_copy(update={"low": low, "high": high, "voices": voices})

@@ -164,10 +164,12 @@ def divided(density: float, meter: str, rng: np.random.Generator) -> Callable[[t
 
 
 def busier(bar: Sequence[Stroke], density: float, meter: str, rng: np.random.Generator) -> tuple[Stroke, ...]:
-    """More or fewer strokes: `density` below 1 leaves out strokes off the beat, above 1 divides long ones."""
+    """More or fewer strokes: `density` below 1 leaves out strokes off the beat, above 1 divides long ones. Where all
+    lie off the beat the longest stays: its player would fall silent."""
     if density < 1.0:
         on = beats(meter)
-        return tuple(stroke for stroke in bar if stroke.pos in on or rng.random() < (1.0 + density) / 2)
+        kept = tuple(stroke for stroke in bar if stroke.pos in on or rng.random() < (1.0 + density) / 2)
+        return kept or tuple(sorted(bar, key=lambda stroke: -stroke.length)[:1])
     found: list[Stroke] = []
     for stroke in bar:
         half = stroke.length // 2

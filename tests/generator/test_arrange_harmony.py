@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.arrange.patterns import derive, parse_pattern
+from generator.arrange.patterns import busier, derive, parse_pattern
 from generator.arrange.roman import parse_roman
 from generator.arrange.style import load_style
 from generator.arrange.substitution import permits, substitute
@@ -101,6 +101,13 @@ def test_no_substitute_clashes_with_the_tune():
 )
 def test_roman_numerals(text, means):
     assert parse_roman(text) == means
+
+
+@given(st.lists(st.integers(0, 15), min_size=1, max_size=6, unique=True), st.floats(0.0, 2.0), st.integers(0, 999))
+def test_the_sparsest_player_still_plays(places, density, seed):
+    (bar,) = parse_pattern(" ".join(f"{place}:1" for place in sorted(places)), "4/4").bars
+    assert busier(bar, density, "4/4", np.random.default_rng(seed))
+    assert busier((), density, "4/4", np.random.default_rng(seed)) == ()
 
 
 def test_seven_eighths_keep_the_backbeat_and_the_reach_of_notes():

@@ -77,6 +77,18 @@ def test_valence_is_heard_as_register_and_consonance(style):
     assert ranks(measured) >= 0.8
 
 
+def test_a_dark_mood_leaves_every_tone_of_a_chord_a_place_on_a_high_instrument():
+    data = load_style("classical")
+    oboe = data.parts["inner"].model_copy(update={"instruments": ("oboe",), "chance": 1.0})
+    data = data.model_copy(update={"parts": data.parts | {"inner": oboe}})
+    asked = brief("classical", key="F major", mood=Mood(-0.9, 0.0), novelty=0.0, length_s=50.0)
+    plan = make_plan(asked, data)
+    score = arrange(simple_lead(asked, plan, data, 1), plan, asked, data, "", 1)
+    played = next(part for part in score.parts if part.name == "inner")
+    assert played.instrument == "oboe"
+    assert {note.pitch % 12 for note in played.notes} >= {9}, "the third of F major"
+
+
 def test_excited_playing_is_shorter():
     def length(arousal: float) -> float:
         bass = piece("pop", mood=Mood(0.0, arousal)).part("bass").notes
