@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from generator.arrange.band import UNPITCHED, alone, choose_instruments, fittest, gather, sections_of
+from generator.arrange.band import UNPITCHED, accompanied, alone, choose_instruments, fittest, gather, sections_of
 from generator.arrange.bass import play_bass
 from generator.arrange.chords import play_chords
 from generator.arrange.drums import Written, play_drums
@@ -49,10 +49,14 @@ def orchestrate(
     band = gather(brief, style, seed)
     instruments = choose_instruments(band, brief, seed)
     players = {name: _with_register(player, INSTRUMENTS[instruments[name]], outline) for name, player in band.items()}
-    written = {}
-    for name, player in players.items():
-        sections = sections_of(player, plan, brief.novelty, stream(seed, f"rests {name}"))
-        written[name] = _play(outline, sections, player, style, drums or {}, stream(seed, f"part {name}"))
+    joined = {
+        name: sections_of(player, plan, brief.novelty, stream(seed, f"rests {name}"))
+        for name, player in players.items()
+    }  # fmt: skip
+    written = {
+        name: _play(outline, sections, players[name], style, drums or {}, stream(seed, f"part {name}"))
+        for name, sections in accompanied(joined, players, plan).items()
+    }
     for section in _unplayed(outline, [note for name in _pitched(players) for note in written[name]]):
         name = fittest(_pitched(players))
         own = stream(seed, f"alone {section.start_bar}")

@@ -124,6 +124,20 @@ def sections_of(player: PartStyle, plan: Plan, novelty: float, rng: np.random.Ge
     return found
 
 
+def accompanied(
+    joined: Mapping[str, list[Section]], players: Mapping[str, PartStyle], plan: Plan
+) -> dict[str, list[Section]]:  # fmt: skip
+    """Who plays where, once a tune is nowhere without harmony: where all who could give it have stayed out, one of them
+    joins in, the player of chords before that of pads, and who enters early before the others."""
+    able = [name for name, player in players.items() if player.role in {"chords", "pad"}]
+    heard = {section.start_bar for name in able for section in joined[name]}
+    bare = [section for section in plan.sections if not section.name.islower() and section.start_bar not in heard]
+    if not able or not bare:
+        return dict(joined)
+    first = min(able, key=lambda name: (players[name].role, players[name].enter))
+    return {**joined, first: sorted([*joined[first], *bare], key=lambda section: section.start_bar)}
+
+
 def fittest(players: Mapping[str, PartStyle]) -> str:
     """Who stays when all others are silent: held harmony before the rhythm, and who enters early before the others."""
     return min(

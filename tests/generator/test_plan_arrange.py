@@ -126,6 +126,21 @@ def test_a_tune_that_is_left_alone_plays_the_chords_where_it_has_nothing_to_sing
         assert any(section.start_bar * bar <= at < (section.start_bar + section.bars) * bar for at in onsets)
 
 
+@pytest.mark.parametrize("style", writable_styles())
+def test_no_tune_is_sung_without_harmony_while_there_is_somebody_to_play_it(style):
+    data = load_style(style)
+    keys = tuple(name for part in data.parts.values() if part.role == "chords" for name in part.instruments)
+    for seed, unwanted in product(range(4), ((), keys)):
+        if unwanted and not any(part.role == "pad" for part in data.parts.values()):
+            continue
+        _, plan, _, score = _piece(style, seed, instruments_unwanted=unwanted, density=0.8, length_s=90.0)
+        harmony = [note for part in score.parts if part.role in {"chords", "pad"} for note in part.notes]
+        for section in plan.sections:
+            start, end = (bar * plan.meter.bar_ticks for bar in (section.start_bar, section.start_bar + section.bars))
+            sounding = any(note.onset < end and note.end > start for note in harmony)
+            assert sounding or section.name.islower() or not harmony
+
+
 def test_drums_keep_out_of_ambient_and_walk_in_jazz():
     assert "drums" not in {part.role for part in _piece("ambient")[3].parts}
     bass = _piece("jazz", length_s=40.0)[3].part("bass")
