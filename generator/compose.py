@@ -18,7 +18,7 @@ from generator.model.tasks import Contest, Liking, Request, vary, writing
 from generator.model.tokens import Controls, Frame, class_of
 from generator.motifs import Motifs, plan_motifs
 from generator.plan import MATERIAL_BARS, Plan
-from generator.score import PPQ
+from generator.score import CHORD_FUNCTIONS, PPQ, function_of
 from generator.seeds import stream
 
 VARIATION = 0.35
@@ -29,16 +29,6 @@ FIRMNESS = 0.9
 
 GUIDANCE = 1.0
 """How hard the controls pull; above 1 costs a second pass of the model."""
-
-# What a chord does, by its quality; the style says how that function sounds.
-_FUNCTIONS: dict[str, tuple[str, ...]] = {
-    "major": ("", "maj7", "6", "add9", "maj9"),
-    "minor": ("m", "m7", "m6", "m9"),
-    "dominant": ("7", "9", "13", "aug"),
-    "diminished": ("dim", "dim7", "m7b5"),
-    "suspended": ("sus4", "7sus4"),
-}
-_FUNCTION_OF = {quality: name for name, qualities in _FUNCTIONS.items() for quality in qualities}
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,14 +275,8 @@ def _variation(lead: Lead, name: str, request: Request, seed: int) -> Request:
 
 
 def colour(chord: GridChord, tonic: int, style: Style, complexity: float) -> GridChord:
-    """Paint a chord in the style's palette: its function stays, its extensions follow the Brief's complexity.
-
-    A major triad on the fifth degree counts as dominant.
-    """
-    function = _FUNCTION_OF[chord.quality]
-    if function == "major" and (chord.root - tonic) % 12 == 7:
-        function = "dominant"
-    palette: tuple[str, ...] = getattr(style.harmony, function)
+    """Paint a chord in the style's palette: its function stays, its extensions follow the Brief's complexity."""
+    palette: tuple[str, ...] = getattr(style.harmony, function_of((chord.root - tonic) % 12, chord.quality))
     reach = complexity * len(palette)
     # Steps through the palette by root, so that the same chord always gets the same colour in a piece.
     index = (chord.root * 5 + tonic) % max(1, min(len(palette), round(reach + 0.5)))
@@ -306,7 +290,7 @@ def bar_steps(plan: Plan) -> int:
 
 def _home(key: Key) -> tuple[str, ...]:
     """A piece opens on its tonic, so that its key is heard from the start."""
-    return _FUNCTIONS["minor" if key.mode == "minor" else "major"]
+    return CHORD_FUNCTIONS["minor" if key.mode == "minor" else "major"]
 
 
 def _energies(plan: Plan) -> dict[int, int]:

@@ -4,8 +4,9 @@ does, and rest on one note where a phrase ends.
 Bar by bar a melody goes through three states: something new, an earlier rhythm with other notes, an earlier bar note
 for note. How often each follows which, and how far back it reaches when a return begins, is counted for every kind of
 writing in the corpus (`python -m generator.motifs CORPUS` writes `data/motifs.json`); a return that goes on takes the
-next bar of what it repeats. So is how often a bar at each place of a phrase has one note or none, and how much of the
-bar that note lasts; a bar that breathes comes back only where another does.
+next bar of what it repeats. What would be heard three times in a row comes back in rhythm only. Counted is also how
+often a bar at each place of a phrase has one note or none, and how much of the bar that note lasts; a bar that breathes
+comes back only where another does.
 """
 
 from __future__ import annotations
@@ -94,9 +95,10 @@ def _draw(table: Mapping[str, Any], breathing: Sequence[float], rng: np.random.G
             source, begun = _begin(table["lags"].get(following), bar - first, bar, rng), bar
         breathes_alike = source >= 0 and (bar in breaths) == (source in breaths)
         state = following if breathes_alike else "new"
-        if state == "bar":
-            copies[bar] = copies.get(source, source)
-        elif state == "rhythm" and rng.random() < _PLANNED:
+        origin = copies.get(source, source)
+        if state == "bar" and {copies.get(one, one) for one in (bar - 2, bar - 1)} != {origin}:
+            copies[bar] = origin
+        elif state == "bar" or (state == "rhythm" and rng.random() < _PLANNED):
             echo[bar] = source
     return Motifs(copies, echo, breaths)
 

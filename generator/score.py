@@ -33,6 +33,21 @@ CHORD_TONES: dict[str, tuple[int, ...]] = {
     "m9": (0, 3, 7, 10, 2),
     "13": (0, 4, 7, 10, 2, 9),
 }
+CHORD_FUNCTIONS: dict[str, tuple[str, ...]] = {
+    "major": ("", "maj7", "6", "add9", "maj9"),
+    "minor": ("m", "m7", "m6", "m9"),
+    "dominant": ("7", "9", "13", "aug"),
+    "diminished": ("dim", "dim7", "m7b5"),
+    "suspended": ("sus4", "7sus4"),
+}
+"""What a chord does, by its quality; a style says how a function sounds."""
+_FUNCTION_OF = {quality: name for name, qualities in CHORD_FUNCTIONS.items() for quality in qualities}
+
+
+def function_of(root: int, quality: str) -> str:
+    """The name of a chord's function. `root` counts from the tonic: on the fifth degree major chords are dominants."""
+    function = _FUNCTION_OF[quality]
+    return "dominant" if function == "major" and root == 7 else function
 
 
 SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")

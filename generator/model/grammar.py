@@ -29,6 +29,7 @@ from generator.model.tokens import (
     VELOCITY_CLASSES,
     VOCABULARY,
 )
+from generator.score import function_of
 
 POS0, PITCH0, ROOT0, QUAL0, DUR0, HIT0, VEL0, SHIFT0, MARK0 = (
     ID["pos=0"], ID[f"pitch={LOWEST}"], ID["root=0"], ID[f"qual={QUALITIES[0]}"], ID[f"dur={DURATIONS[0]}"],
@@ -46,9 +47,10 @@ class State:
     `expects` names the next kind of token; `done` counts written bars and `parts` the blocks begun in this one.
     Of the current block: `pos` and `token` are the last onset and the last thing that began there, `count` how many
     began there (chords: in the bar). `busy` is when the melody is free again, in steps from the start of the bar;
-    `held` counts bars in a row that began with `first_chord`; `roots` are the first roots of the bars; `repeats` counts
-    strokes of the last pitch; `rhythms`, `tunes` and `harmonies` hold the melodic rhythm, the pitches and the chords
-    (pos, root, quality) of every finished bar, `rhythm`, `tune` and `harmony` those of this one.
+    `held` counts bars in a row that began on the root and with the function of `first_chord`; `roots` are the first
+    roots of the bars; `repeats` counts strokes of the last pitch; `rhythms`, `tunes` and `harmonies` hold the melodic
+    rhythm, the pitches and the chords (pos, root, quality) of every finished bar, `rhythm`, `tune` and `harmony` those
+    of this one.
     """
 
     expects: str = "bar"
@@ -171,7 +173,7 @@ def _at(state: State, pos: int, rules: Rules) -> State:
 def _after_chord(state: State, quality: int) -> State:
     chord = (state.root, quality)
     opens = state.count == 0
-    held = state.held + 1 if chord == state.first_chord else 1
+    held = state.held + 1 if _stays(state.first_chord, chord) else 1
     return replace(
         state,
         expects="onset",
@@ -182,6 +184,15 @@ def _after_chord(state: State, quality: int) -> State:
         roots=(*state.roots, state.root) if opens else state.roots,
         harmony=(*state.harmony, (state.pos, state.root, quality)),
     )
+
+
+def _stays(before: tuple[int, int] | None, chord: tuple[int, int]) -> bool:
+    """Whether harmony does not move: the same root in the same function, with whatever extensions."""
+    return before is not None and before[0] == chord[0] and _function(before) == _function(chord)
+
+
+def _function(chord: tuple[int, int]) -> str:
+    return function_of(chord[0], QUALITIES[chord[1]])
 
 
 # ---- what may come ----------------------------------------------------------------------------------------------
@@ -282,8 +293,25 @@ def _allow_root(mask: np.ndarray, state: State, rules: Rules) -> None:
             roots[state.first_chord[0]] = False
         if len(state.roots) >= 3 and state.roots[-1] == state.roots[-3] != state.roots[-2]:
             roots[state.roots[-2]] = False  # to and fro once is enough
+    held = _held_on(state, rules)
+    roots &= held <= max(rules.max_hold, held[roots].min())
     resolved = roots & _resolutions(state, rules)
     mask[ROOT0 : ROOT0 + 12] = resolved if resolved.any() else roots
+
+
+def _held_on(state: State, rules: Rules) -> np.ndarray:
+    """For how many bars each root would be held, with those that come back after this one; 0 where none does."""
+    held, index = np.zeros(12, dtype=int), current(state, rules)
+    if state.count or index + 1 not in rules.copies:
+        return held
+    firsts = {bar: harmony[0][1] for bar, harmony in state.harmonies if harmony}
+    for root in range(12):
+        firsts[index], bar = root, index + 1
+        while bar in rules.copies and firsts.get(rules.copies[bar]) == root:
+            bar += 1
+        stays = state.first_chord is not None and state.first_chord[0] == root
+        held[root] = bar - index + state.held * stays
+    return held
 
 
 def _opens_at_home(state: State, rules: Rules) -> bool:

@@ -34,7 +34,7 @@ class Rules:
         max_voices: notes of one part that begin together, at most.
         max_leap: largest melodic interval, semitones.
         max_repeats: strokes of one pitch in a row.
-        max_hold: bars that may begin with the same chord before it has to change.
+        max_hold: bars that may begin with the same root and function before harmony has to move; C6 is still C.
         max_rest: bars in a row without a melody note.
         home: qualities of the tonic chord that opens the music; empty for any opening.
         resolve: True when a dominant has to go on to a chord it leads to.

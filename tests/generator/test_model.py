@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import groupby
 
 import pytest
 import torch
@@ -20,10 +21,11 @@ from generator.model.desk import alone, together
 from generator.model.rules import Rules
 from generator.model.sample import Boldness, Line, Passage, Prompt, Search
 from generator.model.transformer import Composer, Config
-from generator.score import Meter
+from generator.score import Meter, function_of
 from tests.generator.scores import pieces
 
 SMALL = Config(vocabulary=len(tokens.VOCABULARY), width=32, layers=2, heads=2, hidden=64, dropout=0.0)
+TONIC = 9
 
 
 def sample(model, lines, boldness=Boldness(), *, search=None):  # noqa: B008 - frozen
@@ -105,7 +107,7 @@ def test_even_an_untrained_model_writes_valid_bars(model, bars, meter, parts, se
     controls = tokens.Controls("minor", meter, (*ordered, "lyrics") if sung else ordered)
     rows = sample(model, lines(Prompt(controls), rules, [seed, seed + 1]), Boldness(1.3, 0.0))
     for row in rows:
-        music = tokens.decode(row, tokens.Frame(9, 60))
+        music = tokens.decode(row, tokens.Frame(TONIC, 60))
         assert len(music) == bars
         assert row[-1] == tokens.EOS
         _check_bars(music, rules, steps)
@@ -131,10 +133,19 @@ def _check_bars(music, rules, steps):
         strokes = [(hit.pos, hit.drum) for hit in bar.drums]
         assert len(strokes) == len(set(strokes))
         if bar.chords:
-            firsts.append((bar.chords[0].root, bar.chords[0].quality))
+            firsts.append((bar.chords[0].root, function_of((bar.chords[0].root - TONIC) % 12, bar.chords[0].quality)))
     assert busy <= len(music) * steps + 2, "nothing reaches over the end"
     for start in range(len(firsts) - rules.max_hold):
         assert len(set(firsts[start : start + rules.max_hold + 1])) > 1, "harmony moves"
+
+
+def test_harmony_moves_across_bars_that_come_back(model):
+    rules = Rules(8, 48, home=("",), copies={2: 0, 3: 1, 5: 4})
+    prompt = Prompt(tokens.Controls("major", "4/4"))
+    for row in sample(model, lines(prompt, rules, range(12)), Boldness(1.3, 0.0)):
+        roots = [bar.chords[0].root for bar in tokens.decode(row, tokens.Frame(0, 60))]
+        assert roots[:2] == roots[2:4]
+        assert max(len(list(held)) for _, held in groupby(roots)) <= rules.max_hold
 
 
 def test_given_chords_are_kept(model):

@@ -70,6 +70,8 @@ def test_returns_lie_before_and_inside_their_stretch(kind):
         assert not set(motifs.copies) & set(motifs.echo)
         for bar, source in (*motifs.copies.items(), *motifs.echo.items()):
             assert bar - bar % 8 <= source < bar
+        heard = [motifs.copies.get(bar, bar) for bar in range(32)]
+        assert all(len(set(heard[bar : bar + 3])) > 1 for bar in range(30)), "never three times in a row"
         returning += len(motifs.copies) + len(motifs.echo)
         assert motifs == plan_motifs(kind, 32, np.random.default_rng(seed), within=8)
     assert 0.2 < returning / (40 * 32) < 0.8
