@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from generator.arrange.roman import draw_progression
@@ -18,7 +19,7 @@ from generator.model.tasks import Contest, Liking, Request, vary, writing
 from generator.model.tokens import Controls, Frame, class_of
 from generator.motifs import Motifs, plan_motifs
 from generator.plan import MATERIAL_BARS, Plan
-from generator.score import CHORD_FUNCTIONS, PPQ, function_of
+from generator.score import CHORD_FUNCTIONS, PPQ, avoid_tones, function_of
 from generator.seeds import stream
 
 VARIATION = 0.35
@@ -29,6 +30,10 @@ FIRMNESS = 0.9
 
 GUIDANCE = 1.0
 """How hard the controls pull; above 1 costs a second pass of the model."""
+
+
+_HELD = GRID // 2
+"""Grid steps; shorter notes of the tune pass by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,21 +271,42 @@ def _vary(
 def _variation(lead: Lead, name: str, request: Request, seed: int) -> Request:
     """What is asked for the variation `name`; the seed chooses the bars."""
     strength = VARIATION * (1 + 0.5 * (name.count("'") - 1))
-    bars = lead.materials[name[0]]
+    bars, tonic = lead.materials[name[0]], request.frame.tonic
+    chords = {
+        index: tuple(replace(chord, root=(chord.root - tonic) % 12) for chord in bar.chords)
+        for index, bar in enumerate(bars)
+    }  # fmt: skip
     rules = replace(
-        request.rules, bars=len(bars), parts=("melody",), echo={}, copies={}, rhythms={}, given_chords={}, energies={},
-        home=(),
+        request.rules, bars=len(bars), parts=("melody",), echo={}, copies={}, rhythms={}, given_chords=chords,
+        energies={}, home=(),
     )  # fmt: skip
     return vary(replace(request, rules=rules, bars=bars), strength, seed)
 
 
-def colour(chord: GridChord, tonic: int, style: Style, complexity: float) -> GridChord:
-    """Paint a chord in the style's palette: its function stays, its extensions follow the Brief's complexity."""
+def colour(chord: GridChord, tonic: int, style: Style, complexity: float, held: Collection[int] = ()) -> GridChord:
+    """Paint a chord in the style's palette: its function stays, its extensions follow the Brief's complexity, and
+    what the tune holds over it (MIDI pitches) stays bearable if it can."""
     palette: tuple[str, ...] = getattr(style.harmony, function_of((chord.root - tonic) % 12, chord.quality))
-    reach = complexity * len(palette)
+    within = max(1, min(len(palette), round(complexity * len(palette) + 0.5)))
     # Steps through the palette by root, so that the same chord always gets the same colour in a piece.
-    index = (chord.root * 5 + tonic) % max(1, min(len(palette), round(reach + 0.5)))
-    return GridChord(chord.pos, chord.root, palette[index])
+    first = (chord.root * 5 + tonic) % within
+    choices = [*palette[first:within], *palette[:first], *palette[within:]]
+
+    def unbearable(quality: str) -> int:
+        return sum((pitch - chord.root) % 12 in avoid_tones(quality) for pitch in held)
+
+    return GridChord(chord.pos, chord.root, min(choices, key=unbearable))
+
+
+def painted(bar: Bar, tonic: int, style: Style, complexity: float) -> Bar:
+    """The bar with its chords in the style's colours."""
+    ends = [*(chord.pos for chord in bar.chords[1:]), math.inf]
+    chords = []
+    for chord, end in zip(bar.chords, ends, strict=False):
+        sounding = {note.pitch: min(note.pos + note.dur, end) - max(note.pos, chord.pos) for note in bar.melody}
+        held = [pitch for pitch, steps in sounding.items() if steps >= _HELD]
+        chords.append(colour(chord, tonic, style, complexity, held))
+    return replace(bar, chords=tuple(chords))
 
 
 def bar_steps(plan: Plan) -> int:
@@ -311,9 +337,6 @@ def _reference(key: Key, style: Style, brief: Brief) -> int:
 
 def _lead(music: tuple[Bar, ...], frame: Frame, plan: Plan, brief: Brief, style: Style) -> Lead:
     key = Key.parse(brief.key)
-    bars = tuple(
-        replace(bar, chords=tuple(colour(chord, frame.tonic, style, brief.complexity) for chord in bar.chords))
-        for bar in music
-    )
+    bars = tuple(painted(bar, frame.tonic, style, brief.complexity) for bar in music)
     names = plan.materials
     return Lead(key, {name: bars[i * MATERIAL_BARS : (i + 1) * MATERIAL_BARS] for i, name in enumerate(names)})

@@ -6,6 +6,7 @@ Time is in ticks, `PPQ` to the quarter note. A Score is plain data; its files ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from generator.brief import Key
 
@@ -48,6 +49,14 @@ def function_of(root: int, quality: str) -> str:
     """The name of a chord's function. `root` counts from the tonic: on the fifth degree major chords are dominants."""
     function = _FUNCTION_OF[quality]
     return "dominant" if function == "major" and root == 7 else function
+
+
+@cache
+def avoid_tones(quality: str) -> frozenset[int]:
+    """Semitones above the root that a tune does not hold over a chord: they lie one above a tone of the chord and are
+    none themselves (the avoid notes of jazz teaching; Levine, The Jazz Theory Book)."""
+    tones = {tone % 12 for tone in CHORD_TONES[quality]}
+    return frozenset((tone + 1) % 12 for tone in tones) - tones
 
 
 SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")

@@ -109,7 +109,7 @@ def lay_out(lead: Lead, plan: Plan, brief: Brief, style: Style, seed: int) -> Ou
     feeling = feeling_of(brief)
     closed = chords if plan.loop else _end_on_tonic(chords, lead.key, plan, style)
     chosen = substitute(_merge(closed), tune, lead.key, plan, brief, style, rng)
-    tinted = tuple(tint(chord, index, style, feeling.dissonance) for index, chord in enumerate(chosen))
+    tinted = tuple(tint(chord, index, tune, style, feeling.dissonance) for index, chord in enumerate(chosen))
     onsets = tuple(chord.onset for chord in tinted)
     return Outline(lead.key, plan, tinted, tuple(tune), feeling, brief.novelty, style.ending.kind, onsets)
 

@@ -1,9 +1,7 @@
 """Reharmonisation: chords that may stand for, or lead to, those of the lead sheet.
 
 Each rule is tried where it is possible, with the style's chance for it (`Harmony.substitutions`) scaled by the
-Brief's complexity and novelty. A new chord stands only where the melody permits: no held melody note may lie a
-semitone above one of its tones (the avoid notes of jazz teaching; Levine, The Jazz Theory Book) unless it is a tone
-of the chord itself.
+Brief's complexity and novelty. A new chord stands only where the melody permits: it may hold none of `avoid_tones`.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ import numpy as np
 from generator.arrange.style import Style
 from generator.brief import Brief, Key
 from generator.plan import Plan
-from generator.score import CHORD_TONES, PPQ, Chord, Note
+from generator.score import CHORD_TONES, PPQ, Chord, Note, avoid_tones
 
 _Rule = Callable[[Chord, Chord, Key, Style], list[Chord]]
 _GOLDEN = (5**0.5 - 1) / 2  # its multiples fall evenly between 0 and 1
@@ -49,24 +47,25 @@ def substitute(
 
 def permits(melody: Sequence[Note], chord: Chord) -> bool:
     """Whether the tune can be sung over a chord."""
-    tones = {(chord.root + tone) % 12 for tone in CHORD_TONES[chord.quality]}
+    avoided = {(chord.root + tone) % 12 for tone in avoid_tones(chord.quality)}
     for note in melody:
         if note.onset >= chord.end:
             break
         overlap = min(note.end, chord.end) - max(note.onset, chord.onset)
-        if overlap >= _HELD and note.pitch % 12 not in tones and (note.pitch - 1) % 12 in tones:
+        if overlap >= _HELD and note.pitch % 12 in avoided:
             return False
     return True
 
 
-def tint(chord: Chord, index: int, style: Style, dissonance: float) -> Chord:
-    """Another colour of the same function, richer (positive) or plainer (negative) on the style's palette. Of the
-    chords of a piece, by `index`, as many move a step as the fraction says."""
+def tint(chord: Chord, index: int, melody: Sequence[Note], style: Style, dissonance: float) -> Chord:
+    """Another colour of the same function, richer (positive) or plainer (negative) on the style's palette, where the
+    tune permits it. Of the chords of a piece, by `index`, as many move a step as the fraction says."""
     steps = list(dict.fromkeys(_palette(chord, style)))
     if chord.quality not in steps:
         return chord
     place = steps.index(chord.quality) + math.floor(dissonance * len(steps) + index * _GOLDEN % 1.0)
-    return replace(chord, quality=steps[max(0, min(len(steps) - 1, place))])
+    tinted = replace(chord, quality=steps[max(0, min(len(steps) - 1, place))])
+    return tinted if permits(melody, tinted) or not permits(melody, chord) else chord
 
 
 def _palette(chord: Chord, style: Style) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from generator.arrange.blend import style_of
 from generator.arrange.fitting import fit_instrument
 from generator.arrange.style import Style
 from generator.brief import Brief
-from generator.compose import colour
+from generator.compose import painted
 from generator.corpus.piece import Bar
 from generator.edit.lead import bars_at, bars_of, chords_of, outline_of, plan_of, section_at, tune_of
 from generator.edit.shape import open_gap
@@ -209,8 +209,9 @@ def _for_own(player: Part | None, part: Part, score: Score) -> Part:
 def _new_chords(score: Score, brief: Brief, style: Style, written: Mapping[int, Bar]) -> list[Chord]:
     """The written chords in ticks and in the style's colours."""
     marks = [
-        (bar * score.meter.bar_ticks + chord.pos * TICKS, colour(chord, score.key.tonic, style, brief.complexity))
-        for bar, music in sorted(written.items()) for chord in music.chords
+        (bar * score.meter.bar_ticks + chord.pos * TICKS, chord)
+        for bar, music in sorted(written.items())
+        for chord in painted(music, score.key.tonic, style, brief.complexity).chords
     ]  # fmt: skip
     end = (max(written) + 1) * score.meter.bar_ticks
     return [

@@ -38,7 +38,8 @@ class Rules:
         max_rest: bars in a row without a melody note.
         home: qualities of the tonic chord that opens the music; empty for any opening.
         resolve: True when a dominant has to go on to a chord it leads to.
-        given_chords: bar -> its chords, roots relative to the tonic; these are copied, not sampled.
+        given_chords: bar -> its chords, roots relative to the tonic; these are copied, not sampled, and a tune that is
+            written alone keeps to them.
         echo: bar -> earlier written bar whose melodic rhythm it repeats.
         copies: bar -> earlier written bar that comes back in it, chords and melody.
         rhythms: bar -> the melodic rhythm it has.

@@ -8,7 +8,8 @@ model's; both aims are averages, and single bars are free to depart from them.
 Density is kept within a bar or two, and slowly over the whole, so that a sparse bar is not paid back by a bar of
 sixteenths. A take's manner (where in the beat, how long, how far, how close to the chord; `generator.manners`) is kept
 in the same way, so that takes of one request differ as tunes by people do. The third of the other mode, and tonic
-chords that have it, are leaned against all the time.
+chords that have it, are leaned against all the time; so are notes that their chord does not bear (`score.avoid_tones`),
+the harder the longer they are held: a model draws them twice as often as people write them.
 
 Definitions as in `corpus.features`: density is melody onsets per quarter note over the bars with melody; complexity is
 0.6 for a chord beyond a plain triad and 0.4 for one with a tone outside the key, averaged over the chords.
@@ -27,7 +28,7 @@ from generator.corpus.piece import GRID
 from generator.model.grammar import DUR0, PITCH0, POS0, QUAL0, ROOT0, State, current, end_token, part_of
 from generator.model.rules import Rules
 from generator.model.tokens import DURATIONS, FIELDS, HIGHEST, LOWEST, PLACES, POSITIONS, QUALITIES, Controls
-from generator.score import CHORD_TONES
+from generator.score import CHORD_TONES, avoid_tones
 
 _DENSITIES = (0.28, 0.45, 0.62, 0.77, 0.92, 1.1, 1.32, 1.6, 2.05, 2.8)
 _COMPLEXITIES = (0.0, 0.06, 0.15, 0.27, 0.45, 0.72)
@@ -38,6 +39,8 @@ _MEMORY = 0.4  # of what a bar owes, after the next
 _MOST_NOTES, _MOST_OVERALL, _MOST_COMPLEXITY = 4.0, 10.0, 1.5  # owed, at most
 _USUAL_COMPLEXITY = 0.2  # of the next chord, before it is known
 _MODE_PULL = 1.5  # logits against the other mode's third
+_AVOID_PULL, _HOLD_PULL = 0.4, 1.5  # logits against a note that its chord does not bear, and each quarter it is held
+_LONGEST_HELD = 2.0
 _FARTHEST = 4.0  # notes by which a choice delays or hastens what follows, at most
 
 _STEP, _THIRD, _FIFTH = 2, 4, 7  # semitones, the most of each sort of move
@@ -128,7 +131,7 @@ def count(gauge: Gauge, state: State, token: int, rules: Rules, aim: Aim) -> Gau
     name, value = FIELDS[token]
     part = part_of(state, rules)
     if part == "melody" and name in {"pos", "pitch", "dur"}:
-        return _count_note(gauge, state, name, int(value), aim.mode)
+        return _count_note(gauge, state, name, int(value), rules, aim.mode)
     if name == "qual":
         added = chord_complexity(state.root, value, aim.mode)
         return replace(gauge, chords=gauge.chords + 1, complexity=gauge.complexity + added)
@@ -144,7 +147,7 @@ def count(gauge: Gauge, state: State, token: int, rules: Rules, aim: Aim) -> Gau
     return gauge
 
 
-def _count_note(gauge: Gauge, state: State, name: str, value: int, mode: str) -> Gauge:
+def _count_note(gauge: Gauge, state: State, name: str, value: int, rules: Rules, mode: str) -> Gauge:
     match name:
         case "pos":
             places = _more(gauge.places, PLACES.index(value % GRID))
@@ -152,7 +155,7 @@ def _count_note(gauge: Gauge, state: State, name: str, value: int, mode: str) ->
         case "dur":
             return replace(gauge, durations=_more(gauge.durations, DURATIONS.index(value)))
         case _:
-            chord = _chord_at(state)
+            chord = _chord_at(state, rules)
             tones = gauge.tones if chord is None else _more(gauge.tones, tone_of(value, chord, mode))
             last = state.last_pitch
             moves = gauge.moves if last is None else _more(gauge.moves, move_of(value - last))
@@ -167,9 +170,13 @@ def lean(logits: NDArray[np.floating], state: State, rules: Rules, gauge: Gauge,
     """The logits [vocabulary] of the next token, leaned towards what is owed. The input stays as it is."""
     if part_of(state, rules) == "melody" and state.expects in {"onset", "pitch", "dur"}:
         if aim.manner is not None:
-            logits = logits + _liking(aim.manner, gauge, state, aim.mode)
+            logits = logits + _liking(aim.manner, gauge, state, rules, aim.mode)
+        chord = _chord_at(state, rules)
         if state.expects == "pitch":
-            return logits - _MODE_PULL * _foreign_thirds(aim.mode)
+            logits = logits - _MODE_PULL * _foreign_thirds(aim.mode)
+            return logits if chord is None else logits - _AVOID_PULL * _avoided_pitches(chord)
+        if state.expects == "dur" and chord is not None and state.last_pitch is not None:
+            logits = logits - _HOLD_PULL * _held_too_long(chord, state.last_pitch)
         return logits if aim.density is None else _lean_note(logits, state, rules, gauge, aim.density)
     if state.expects == "qual" and state.root == 0:
         logits = logits - _MODE_PULL * _foreign_tonics(aim.mode)
@@ -199,15 +206,17 @@ def _tones(quality: str) -> frozenset[int]:
     return frozenset(tone % 12 for tone in CHORD_TONES[quality])
 
 
-def _chord_at(state: State) -> tuple[int, str] | None:
-    """The chord under the note that is being written; None when the chords are not written here."""
-    sounding = [(root, QUALITIES[quality]) for pos, root, quality in state.harmony if pos <= state.pos]
+def _chord_at(state: State, rules: Rules) -> tuple[int, str] | None:
+    """The chord under the note that is being written; None when nobody says which."""
+    harmony = [(pos, root, QUALITIES[quality]) for pos, root, quality in state.harmony]
+    given = [(chord.pos, chord.root, chord.quality) for chord in rules.given_chords.get(current(state, rules), ())]
+    sounding = [(root, quality) for pos, root, quality in harmony or given if pos <= state.pos]
     if sounding:
         return sounding[-1]
     return None if state.last_chord is None else (state.last_chord[0], QUALITIES[state.last_chord[1]])
 
 
-def _liking(manner: Manner, gauge: Gauge, state: State, mode: str) -> NDArray[np.float64]:
+def _liking(manner: Manner, gauge: Gauge, state: State, rules: Rules, mode: str) -> NDArray[np.float64]:
     """(vocabulary,): what the manner adds to each place, pitch or length of the next note."""
     liked = np.zeros(len(FIELDS))
     match state.expects:
@@ -217,7 +226,7 @@ def _liking(manner: Manner, gauge: Gauge, state: State, mode: str) -> NDArray[np
         case "dur":
             liked[DUR0 : DUR0 + len(DURATIONS)] = _owed(manner.durations, gauge.durations)
         case _:
-            chord = _chord_at(state)
+            chord = _chord_at(state, rules)
             owed = liked[PITCH0 : PITCH0 + HIGHEST + 1 - LOWEST]
             if chord is not None:
                 owed += _TONE_PULL * _owed(manner.tones, gauge.tones)[_tones_of_pitches(chord, mode)]
@@ -242,6 +251,25 @@ def _owed(shares: tuple[float, ...], counts: tuple[int, ...]) -> NDArray[np.floa
     had = (got + _PATIENCE * wanted) / (got.sum() + _PATIENCE)
     owed = np.clip(np.log((wanted + _FLOOR) / (had + _FLOOR)), -_MOST_OWED, _MOST_OWED)
     return np.asarray(_MANNER_PULL * owed)
+
+
+@cache
+def _avoided_pitches(chord: tuple[int, str]) -> NDArray[np.float64]:
+    """(vocabulary,): 1 at the pitches that a chord does not bear."""
+    return np.array([float(name == "pitch" and _avoided(int(value), chord)) for name, value in FIELDS])
+
+
+@cache
+def _held_too_long(chord: tuple[int, str], pitch: int) -> NDArray[np.float64]:
+    """(vocabulary,): the quarters by which each length holds a pitch that the chord does not bear beyond an eighth."""
+    held = np.zeros(len(FIELDS))
+    if _avoided(pitch, chord):
+        held[DUR0 : DUR0 + len(DURATIONS)] = np.clip(_LONG - 0.5, 0.0, _LONGEST_HELD)
+    return held
+
+
+def _avoided(pitch: int, chord: tuple[int, str]) -> bool:
+    return (pitch - chord[0]) % 12 in avoid_tones(chord[1])
 
 
 @cache

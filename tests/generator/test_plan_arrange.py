@@ -15,8 +15,8 @@ from generator.arrange.meters import STEPS
 from generator.arrange.style import STYLES_DIR, load_style, read_style
 from generator.arrange.voicing import voice
 from generator.brief import METERS, Key, Mood, writable_styles
-from generator.compose import colour, take_seeds
-from generator.corpus.piece import GridChord
+from generator.compose import colour, painted, take_seeds
+from generator.corpus.piece import Bar, GridChord, GridNote
 from generator.errors import ArrangeError, StyleError
 from generator.measure.attributes import measure_attributes
 from generator.perform import perform, swing_ticks
@@ -295,6 +295,17 @@ def test_a_chord_keeps_its_function_in_every_colour(root, quality, complexity):
         assert painted.root == root
         if quality in {"", "m", "maj7", "m7"} and root != 7:
             assert thirds[painted.quality] == thirds[quality], "major stays major, minor stays minor"
+
+
+def test_a_chord_takes_the_colour_that_bears_the_tune():
+    for melody, quality in (
+        ((), "7"),
+        ((GridNote(0, 24, 65),), "7sus4"),  # F over C7: it is suspended
+        ((GridNote(0, 4, 65),), "7"),  # it passes by
+        ((GridNote(0, 24, 69),), "7"),
+    ):
+        bar = Bar(chords=(GridChord(0, 0, "7"),), melody=melody)
+        assert painted(bar, 0, load_style("jazz"), 1.0).chords[0].quality == quality
 
 
 def test_materials_have_eight_bars():

@@ -8,14 +8,14 @@ import torch
 
 from generator.brief import Key
 from generator.corpus.features import piece_features
-from generator.corpus.piece import Piece
+from generator.corpus.piece import GRID, Bar, GridChord, Piece
 from generator.model import tokens
 from generator.model.rules import Rules
 from generator.model.tasks import Request, write
 from generator.model.tokens import Controls, Frame
 from generator.model.transformer import Composer, Config
 from generator.motifs import KINDS, plan_motifs
-from generator.score import Meter
+from generator.score import Meter, avoid_tones
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,20 @@ def test_complexity_comes_as_asked(untrained):
     )
     assert plain < 0.12
     assert rich > 0.5
+
+
+@pytest.mark.parametrize("parts", [("chords", "melody"), ("melody",)])
+def test_a_tune_does_not_rest_on_what_its_chord_does_not_bear(untrained, parts):
+    chords = dict.fromkeys(range(8), (GridChord(0, 0, "maj7"), GridChord(24, 7, "7")))
+    controls = Controls("major", "4/4", ("chords", "melody"), kind="song", density=2)
+    there = tuple(Bar(chords=chords[bar]) for bar in range(8)) if parts == ("melody",) else ()
+    rules = Rules(bars=8, bar_steps=48, parts=parts, given_chords=chords, max_repeats=16, max_rest=16)
+    held = {True: 0, False: 0}
+    for bars in write(untrained, Request(controls, rules, Frame(0, 60), there), range(24)):
+        for note in (note for bar in bars for note in bar.melody):
+            root, quality = (0, "maj7") if note.pos < 24 else (7, "7")
+            held[(note.pitch - root) % 12 in avoid_tones(quality)] += max(0, note.dur - GRID // 2)
+    assert held[True] < 0.2 * held[False], "drawn by chance it would be a third to a half"
 
 
 def test_what_is_left_open_is_left_to_the_model(untrained):
