@@ -8,7 +8,7 @@ A drum kit ignores note ends: its sounds run out, or are choked by their exclusi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from generator.errors import SoundError
 from generator.render import envelope
+from generator.render.batches import batches
 from generator.render.sf2 import SoundFont, Zone
 from generator.render.stems import silence
 from generator.render.timing import SAMPLE_RATE, Event
@@ -83,25 +84,14 @@ def play(
 
 def _add(stem: Tensor, sounds: Sequence[_Sound]) -> None:
     sides = stem.unbind()
-    for batch in _batches(sounds, stem.device):
+    ordered = sorted(sounds, key=lambda sound: (sound.length, sound.hit.event.start))
+    for batch in batches(ordered, lambda sound: sound.length, most_samples(stem.device)):
         curves = _curves([sound.hit for sound in batch], batch[-1].length, stem.device)
         for (hit, row, length), curve in zip(batch, curves.unbind(), strict=True):
             start, heard, shape = hit.event.start, row[:length], curve[:length]
             for side, gain in zip(sides, hit.layer.gains, strict=True):
                 if gain > 0:
                     side[start : start + length].addcmul_(heard, shape, value=gain)
-
-
-def _batches(sounds: Sequence[_Sound], device: torch.device) -> Iterator[Sequence[_Sound]]:
-    """Sounds of similar length together, bounded by memory; the last of each batch is the longest."""
-    batch: list[_Sound] = []
-    for sound in sorted(sounds, key=lambda sound: (sound.length, sound.hit.event.start)):
-        if batch and (len(batch) + 1) * sound.length > most_samples(device):
-            yield batch
-            batch = []
-        batch.append(sound)
-    if batch:
-        yield batch
 
 
 def _gains(zone: Zone, velocity: int) -> tuple[float, float]:

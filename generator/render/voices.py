@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from generator.errors import SoundError
 from generator.render import drums, envelope
+from generator.render.batches import batches
 from generator.render.bend import Bend
 from generator.render.instruments import piece
 from generator.render.notes import Notes
@@ -153,7 +154,8 @@ def _play(
         )
     ).to(stem.device)
     fade = torch.linspace(1.0, 0.0, _FADE, device=stem.device)
-    for batch in _batches(list(places)):
+    ordered = sorted(places, key=lambda key: (key.length, key.pitch, key.step, key.variant))
+    for batch in batches(ordered, lambda key: key.length, _BATCH_SAMPLES):
         sounds = model.sound(_notes(batch, noise, stream, seed))
         for key, sound in zip(batch, sounds.unbind(), strict=True):
             whole = sound[:, : key.length]
@@ -182,17 +184,6 @@ def _place(stem: Tensor, sound: Tensor, stroke: _Stroke, gain: float) -> None:
         sound[:, -_CHOKE:].mul_(torch.linspace(1.0, 0.0, _CHOKE, device=stem.device))
     if length > 0:
         stem[:, start : start + length].add_(sound[:, :length], alpha=gain)
-
-
-def _batches(keys: list[_Key]) -> Iterator[list[_Key]]:
-    batch: list[_Key] = []
-    for key in sorted(keys, key=lambda key: (key.length, key.pitch, key.step, key.variant)):
-        if batch and (len(batch) + 1) * key.length > _BATCH_SAMPLES:
-            yield batch
-            batch = []
-        batch.append(key)
-    if batch:
-        yield batch
 
 
 def _notes(batch: Sequence[_Key], noise: Tensor, stream: str, seed: int) -> Notes:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from generator.render import envelope
+from generator.render.batches import batches
 from generator.render.bend import MOST_CENTS, Bend
 from generator.render.filters import lowpass, swept_lowpass
 from generator.render.sf2 import Samples, SoundFont, Zone
@@ -94,16 +96,10 @@ def rows(
 
 
 def _batches(keys: Sequence[RowKey], wanted: Mapping[RowKey, int], device: torch.device) -> Iterator[list[RowKey]]:
-    """Keys of one bend and similar length together, bounded by memory; the last of each batch is the longest."""
-    most = most_samples(device)
-    batch: list[RowKey] = []
-    for key in sorted(keys, key=lambda key: (key.bend, wanted[key], key)):
-        if batch and (key.bend != batch[-1].bend or (len(batch) + 1) * wanted[key] > most):
-            yield batch
-            batch = []
-        batch.append(key)
-    if batch:
-        yield batch
+    """Keys of one bend in each."""
+    ordered = sorted(keys, key=lambda key: (key.bend, wanted[key], key))
+    for _, alike in groupby(ordered, key=lambda key: key.bend):
+        yield from batches(alike, wanted.__getitem__, most_samples(device))
 
 
 def _reach(zone: Zone, key: RowKey, length: int) -> int:
