@@ -60,8 +60,8 @@ class Draughtsman:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Let it be ready when it is needed."""
-        with self._turn:
+        """Let it be ready when it is needed; where that fails now, `draw` tries again."""
+        with self._turn, suppress(OSError):
             self._started()
 
     def draw(self, score: Score, brief: Brief, folder: Path) -> None:

@@ -65,6 +65,13 @@ def test_when_it_is_killed_the_piece_is_drawn_all_the_same(draughtsman, tmp_path
     assert contents(tmp_path / "first") == contents(tmp_path / "second") != {}
 
 
+def test_where_no_process_can_be_started_the_piece_is_drawn_here(draughtsman, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no python"))
+    draughtsman.start()
+    draughtsman.draw(PIECE, BRIEF, tmp_path)
+    assert contents(tmp_path).keys() >= set(PAPERS.values())
+
+
 def test_it_ends_with_whoever_started_it():
     with subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, text=True) as parent:
         drawing = int(parent.stdout.readline())
