@@ -130,7 +130,7 @@ def boldness_of(novelty: float) -> Boldness:
     tune above them, so that they lead somewhere."""
     chords = Boldness(temperature=0.85 + 0.2 * novelty, min_p=0.04 / (1 + 2 * novelty))
     return Boldness(
-        temperature=1.05 + 0.15 * novelty, min_p=0.006 / (1 + novelty), guidance=GUIDANCE, chords=chords
+        temperature=1.1 + 0.15 * novelty, min_p=0.006 / (1 + novelty), guidance=GUIDANCE, chords=chords
     )  # fmt: skip
 
 
