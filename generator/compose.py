@@ -31,7 +31,6 @@ FIRMNESS = 0.9
 GUIDANCE = 1.0
 """How hard the controls pull; above 1 costs a second pass of the model."""
 
-
 _HELD = GRID // 2
 """Grid steps; shorter notes of the tune pass by."""
 
@@ -303,8 +302,10 @@ def painted(bar: Bar, tonic: int, style: Style, complexity: float) -> Bar:
     ends = [*(chord.pos for chord in bar.chords[1:]), math.inf]
     chords = []
     for chord, end in zip(bar.chords, ends, strict=False):
-        sounding = {note.pitch: min(note.pos + note.dur, end) - max(note.pos, chord.pos) for note in bar.melody}
-        held = [pitch for pitch, steps in sounding.items() if steps >= _HELD]
+        held = {
+            note.pitch for note in bar.melody
+            if min(note.pos + note.dur, end) - max(note.pos, chord.pos) >= _HELD
+        }  # fmt: skip
         chords.append(colour(chord, tonic, style, complexity, held))
     return replace(bar, chords=tuple(chords))
 

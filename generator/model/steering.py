@@ -58,6 +58,9 @@ _FLOOR, _MOST_OWED = 0.01, 1.5  # of shares; nats
 _AT = np.array(POSITIONS) / GRID
 _PLACE_OF = np.array([PLACES.index(pos % GRID) for pos in POSITIONS])
 _LONG = np.array(DURATIONS) / GRID
+_HOLDING = np.zeros(len(FIELDS))
+"""The quarters by which each length holds a note beyond an eighth."""
+_HOLDING[DUR0 : DUR0 + len(DURATIONS)] = np.clip(_LONG - 0.5, 0.0, _LONGEST_HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +178,9 @@ def lean(logits: NDArray[np.floating], state: State, rules: Rules, gauge: Gauge,
         if state.expects == "pitch":
             logits = logits - _MODE_PULL * _foreign_thirds(aim.mode)
             return logits if chord is None else logits - _AVOID_PULL * _avoided_pitches(chord)
-        if state.expects == "dur" and chord is not None and state.last_pitch is not None:
-            logits = logits - _HOLD_PULL * _held_too_long(chord, state.last_pitch)
+        held = state.last_pitch if state.expects == "dur" else None
+        if chord is not None and held is not None and _avoided(held, chord):
+            logits = logits - _HOLD_PULL * _HOLDING
         return logits if aim.density is None else _lean_note(logits, state, rules, gauge, aim.density)
     if state.expects == "qual" and state.root == 0:
         logits = logits - _MODE_PULL * _foreign_tonics(aim.mode)
@@ -257,15 +261,6 @@ def _owed(shares: tuple[float, ...], counts: tuple[int, ...]) -> NDArray[np.floa
 def _avoided_pitches(chord: tuple[int, str]) -> NDArray[np.float64]:
     """(vocabulary,): 1 at the pitches that a chord does not bear."""
     return np.array([float(name == "pitch" and _avoided(int(value), chord)) for name, value in FIELDS])
-
-
-@cache
-def _held_too_long(chord: tuple[int, str], pitch: int) -> NDArray[np.float64]:
-    """(vocabulary,): the quarters by which each length holds a pitch that the chord does not bear beyond an eighth."""
-    held = np.zeros(len(FIELDS))
-    if _avoided(pitch, chord):
-        held[DUR0 : DUR0 + len(DURATIONS)] = np.clip(_LONG - 0.5, 0.0, _LONGEST_HELD)
-    return held
 
 
 def _avoided(pitch: int, chord: tuple[int, str]) -> bool:
