@@ -30,6 +30,8 @@ _HEADROOM_PEAK = 0.95
 _INAUDIBLE = 10 ** (-54 / 20)  # of the highest peak
 _PIECE, _BREATH = SAMPLE_RATE // 20, SAMPLE_RATE // 10
 _LEFT_OUT = round(0.4 * SAMPLE_RATE)
+_SECOND_DB = 4.0
+"""How far behind the tune the voices stand that double or follow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Taken:
 
 
 class Desk:
-    """Mixes stems by the channel of their role, the default channel where a role has none.
+    """Mixes stems by the channel of their role, the default channel where a role has none. Of several melodies the first
+    is the tune, and the others stand behind it.
 
     A stem is taken as soon as it has been played, while others still are; how it is treated is decided when all are
     there. `seed` is for what is drawn by chance: the room, the worn tape.
@@ -65,6 +68,7 @@ class Desk:
 
     def __init__(self, roles: Mapping[str, str], channels: Mapping[str, Channel], master: Master, seed: int) -> None:
         self._roles, self._channels, self._master, self._seed = roles, channels, master, seed
+        self._tune = next((name for name, role in roles.items() if role == "melody"), None)
         self._ducks = any(channel.sidechain > 0 for channel in channels.values())
 
     @cached_property
@@ -153,7 +157,11 @@ class Desk:
         return returned[0].add_(returned[1]) if len(returned) > 1 else next(iter(returned), None)
 
     def _channel(self, name: str) -> Channel:
-        return self._channels.get(self._roles.get(name, ""), Channel())
+        role = self._roles.get(name, "")
+        channel = self._channels.get(role, Channel())
+        if role != "melody" or name == self._tune:
+            return channel
+        return channel.model_copy(update={"level_lufs": channel.level_lufs - _SECOND_DB})
 
 
 def mix(

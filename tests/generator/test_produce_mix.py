@@ -59,6 +59,14 @@ def test_every_stem_comes_to_its_level_however_loud_it_was_played():
     assert integrated_lufs(mixed.stems["lead"], SAMPLE_RATE) == pytest.approx(-18, abs=0.3)
 
 
+def test_a_voice_that_follows_the_tune_stands_behind_it():
+    roles = {"lead": "melody", "thirds": "melody", "keys": "chords"}
+    played = {"thirds": chord(), "keys": chord(0.5), "lead": 0.01 * chord(1.0).flip(-1)}
+    mixed = mix(played, roles, {"melody": Channel(level_lufs=-18, reverb=0)}, DRY, seed=1)
+    assert mixed.levels["lead"] == pytest.approx(-18, abs=0.3)
+    assert mixed.levels["thirds"] == pytest.approx(-22, abs=0.3)
+
+
 def test_a_mix_knows_how_loud_its_stems_are():
     """Whatever happens to them after their strips; what gives way to the kick has to be measured."""
     channels = {
