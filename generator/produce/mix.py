@@ -59,8 +59,8 @@ class Taken:
 
 
 class Desk:
-    """Mixes stems by the channel of their role, the default channel where a role has none. Of several melodies the first
-    is the tune, and the others stand behind it.
+    """Mixes stems by the channel of their role, the default channel where a role has none. Of several melodies the
+    first is the tune, and the others stand behind it.
 
     A stem is taken as soon as it has been played, while others still are; how it is treated is decided when all are
     there. `seed` is for what is drawn by chance: the room, the worn tape.
