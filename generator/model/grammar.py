@@ -342,7 +342,7 @@ def _allow_quality(mask: np.ndarray, state: State, rules: Rules) -> None:
         mask[QUAL0 + state.last_chord[1]] = False  # a chord in mid-bar is there to change something
 
 
-def _fixed_rhythm(state: State, rules: Rules) -> Rhythm | None:
+def fixed_rhythm(state: State, rules: Rules) -> Rhythm | None:
     """The rhythm this bar must have, as far as an earlier bar's last note leaves room for it."""
     index = current(state, rules)
     rhythm = rules.rhythms.get(index)
@@ -383,7 +383,7 @@ def _allow_note(mask: np.ndarray, state: State, rules: Rules) -> None:
     end = end_token(state, rules)
     earliest = max(state.busy, state.pos + 1)
     places = _places(state, rules)
-    fixed = _fixed_rhythm(state, rules)
+    fixed = fixed_rhythm(state, rules)
     sung = current(state, rules) in rules.sung
     if fixed is not None and not sung:
         following = [pos for pos, _ in fixed if pos >= earliest]
@@ -425,7 +425,7 @@ def _allow_duration(mask: np.ndarray, state: State, rules: Rules) -> None:
     index = current(state, rules)
     melody = part_of(state, rules) == "melody"
     room = _room(state, rules) * rules.bar_steps - state.pos
-    fixed = _fixed_rhythm(state, rules) if melody and index not in rules.sung else None
+    fixed = fixed_rhythm(state, rules) if melody and index not in rules.sung else None
     for pos, duration in fixed or ():
         if pos == state.pos and duration <= room:
             mask[ID[f"dur={duration}"]] = True

@@ -25,9 +25,19 @@ from numpy.typing import NDArray
 
 from generator.corpus.features import chord_complexity
 from generator.corpus.piece import GRID
-from generator.model.grammar import DUR0, PITCH0, POS0, QUAL0, ROOT0, State, current, end_token, part_of
+from generator.model.grammar import DUR0, PITCH0, POS0, QUAL0, ROOT0, State, current, end_token, fixed_rhythm, part_of
 from generator.model.rules import Rules
-from generator.model.tokens import DURATIONS, FIELDS, HIGHEST, LOWEST, PLACES, POSITIONS, QUALITIES, Controls
+from generator.model.tokens import (
+    DURATIONS,
+    FIELDS,
+    HIGHEST,
+    LOWEST,
+    PLACES,
+    POSITIONS,
+    QUALITIES,
+    Controls,
+    nearest_duration,
+)
 from generator.score import CHORD_TONES, avoid_tones
 
 _DENSITIES = (0.28, 0.45, 0.62, 0.77, 0.92, 1.1, 1.32, 1.6, 2.05, 2.8)
@@ -177,7 +187,8 @@ def lean(logits: NDArray[np.floating], state: State, rules: Rules, gauge: Gauge,
         chord = _chord_at(state, rules)
         if state.expects == "pitch":
             logits = logits - _MODE_PULL * _foreign_thirds(aim.mode)
-            return logits if chord is None else logits - _AVOID_PULL * _avoided_pitches(chord)
+            pull = _AVOID_PULL + _HOLD_PULL * _held_if_settled(state, rules)
+            return logits if chord is None else logits - pull * _avoided_pitches(chord)
         held = state.last_pitch if state.expects == "dur" else None
         if chord is not None and held is not None and _avoided(held, chord):
             logits = logits - _HOLD_PULL * _HOLDING
@@ -261,6 +272,12 @@ def _owed(shares: tuple[float, ...], counts: tuple[int, ...]) -> NDArray[np.floa
 def _avoided_pitches(chord: tuple[int, str]) -> NDArray[np.float64]:
     """(vocabulary,): 1 at the pitches that a chord does not bear."""
     return np.array([float(name == "pitch" and _avoided(int(value), chord)) for name, value in FIELDS])
+
+
+def _held_if_settled(state: State, rules: Rules) -> float:
+    """The quarters beyond an eighth that the next pitch lasts where the rhythm is given."""
+    length = dict(fixed_rhythm(state, rules) or ()).get(state.pos)
+    return 0.0 if length is None else float(_HOLDING[DUR0 + DURATIONS.index(nearest_duration(length))])
 
 
 def _avoided(pitch: int, chord: tuple[int, str]) -> bool:
