@@ -126,13 +126,15 @@ class Chord:
     def symbol(self, key: Key) -> str:
         """As a musician writes it in this key: "Ebmaj7", "D7/F#"."""
         over = "" if self.bass is None else f"/{root_name(self.bass, key)}"
-        return f"{root_name(self.root, key)}{self.quality}{over}"
+        leading = _FUNCTION_OF[self.quality] == "diminished"
+        return f"{root_name(self.root, key, leading=leading)}{self.quality}{over}"
 
 
-def root_name(pitch_class: int, key: Key) -> str:
+def root_name(pitch_class: int, key: Key, *, leading: bool = False) -> str:
     """The name of a chord's root: of the twelve around the key on the line of fifths, so that the seventh degree of C
-    lowered is Bb, and the leading tone of A minor G#. Cb, Fb, E# and B# are written as the white keys they are."""
-    lowest = key.fifths - (3 if key.mode == "minor" else 5)
+    lowered is Bb, and the leading tone of A minor G#; one that is `leading` a step up is raised, C#dim7 before Dm in C.
+    Cb, Fb, E# and B# are written as the white keys they are."""
+    lowest = key.fifths - (3 if key.mode == "minor" or leading else 5)
     fifths = lowest + (pitch_class * 7 - lowest) % 12  # C is 0, G 1, F -1
     return (FLAT_NAMES if fifths < -1 else SHARP_NAMES)[pitch_class % 12]
 

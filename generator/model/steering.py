@@ -50,7 +50,7 @@ _MOST_NOTES, _MOST_OVERALL, _MOST_COMPLEXITY = 4.0, 10.0, 1.5  # owed, at most
 _USUAL_COMPLEXITY = 0.2  # of the next chord, before it is known
 _MODE_PULL = 1.5  # logits against the other mode's third
 _AVOID_PULL, _HOLD_PULL = 0.4, 1.5  # logits against a note that its chord does not bear, and each quarter it is held
-_LONGEST_HELD = 2.0
+_LONGEST_HELD = 4.0
 _FARTHEST = 4.0  # notes by which a choice delays or hastens what follows, at most
 
 _STEP, _THIRD, _FIFTH = 2, 4, 7  # semitones, the most of each sort of move

@@ -13,14 +13,13 @@ from generator.brief import Key
 from generator.corpus.piece import GRID
 from generator.notation.cast import gm_program
 from generator.notation.page import TICKS, VALUES, Slice, bar_slices, goes_on, is_percussion, slices, written
-from generator.notation.symbols import chord_marks, describe_part, describe_section, spelled
+from generator.notation.symbols import chord_marks, describe_part, describe_section, octave_of, signature, spelled
 from generator.render.instruments import INSTRUMENTS
 from generator.score import Part, Score
 
 UNIT = GRID // 4
 """Grid steps of the unit length, a sixteenth."""
 BARS_PER_LINE = 4
-_SHARPS = "FCGDAEB"
 
 
 def write_abc(score: Score, path: Path) -> None:
@@ -118,14 +117,11 @@ def _pitch(pitch: int, key: Key, touched: set[str]) -> str:
     """With an accidental wherever the letter alone could be misread, in whatever way a program carries accidentals."""
     name = spelled(pitch, key)
     letter, sign = name[0], name[1:]
-    signed = "#" if letter in _SHARPS[: max(0, key.fifths)] else ""
-    if key.fifths < 0 and letter in _SHARPS[key.fifths :]:
-        signed = "b"
     accidental = ""
-    if sign != signed or letter in touched:
+    if sign != signature(letter, key) or letter in touched:
         accidental = {"#": "^", "b": "_", "": "="}[sign]
         touched.add(letter)
-    octave = pitch // 12 - 5
+    octave = octave_of(pitch, name) - 4
     return accidental + (letter.lower() + "'" * (octave - 1) if octave > 0 else letter + "," * -octave)
 
 

@@ -16,7 +16,16 @@ from generator.corpus.piece import GRID
 from generator.notation.beams import Beams, beams
 from generator.notation.cast import gm_program
 from generator.notation.page import TICKS, VALUES, Slice, bar_slices, goes_on, is_percussion, slices, written
-from generator.notation.symbols import NO_CHORD, chord_marks, describe_part, describe_section, read_symbol, spelled
+from generator.notation.symbols import (
+    NO_CHORD,
+    chord_marks,
+    describe_part,
+    describe_section,
+    octave_of,
+    read_symbol,
+    signature,
+    spelled,
+)
 from generator.render.instruments import INSTRUMENTS
 from generator.score import Note, Part, Score
 
@@ -112,11 +121,12 @@ def _write_part(root: ET.Element, score: Score, part: Part, identity: str, *, le
         if lead:
             _write_sections(measure, score, bar)
         pieces = bar_slices(whole, bar, steps)
+        in_force: dict[tuple[str, int], str] = {}
         for piece, beam in zip(pieces, beams(pieces, bar * steps, score.meter), strict=True):
             if lead:
                 _write_tempos(measure, score, piece)
                 _write_harmony(measure, marks, piece)
-            _write_chord(measure, score.key, part, piece, syllables, identity, beam)
+            _write_chord(measure, score.key, part, piece, syllables, identity, beam, in_force)
 
 
 def _write_attributes(measure: ET.Element, score: Score, part: Part, *, low: bool) -> None:
@@ -212,20 +222,27 @@ def _write_chord(
     syllables: dict[int, tuple[str, str]],
     identity: str,
     beam: Beams,
+    in_force: dict[tuple[str, int], str],
 ) -> None:
-    """A rest, or a note for every pitch that sounds; the first of them carries the beams."""
+    """A rest, or a note for every pitch that sounds; the first of them carries the beams. `in_force` are the bar's
+    accidentals so far, by letter and octave."""
     if not piece.sounding:
         note = ET.SubElement(measure, "note")
         ET.SubElement(note, "rest")
-        _write_value(note, piece, [], "")
+        _write_value(note, piece, [])
     onward = goes_on(piece)
     for index, (pitch, sounding) in enumerate(sorted(piece.sounding.items())):
         note = ET.SubElement(measure, "note", dynamics=f"{sounding.velocity / FORTE * 100:.2f}")
         if index:
             ET.SubElement(note, "chord")
-        _write_pitch(note, key, part, pitch)
         ties = [tie for tie, present in (("stop", pitch in piece.tied), ("start", pitch in onward)) if present]
-        _write_value(note, piece, ties, f"{identity}-I{pitch + 1}" if is_percussion(part) else "")
+        if is_percussion(part):
+            _write_drum(note, pitch)
+            _write_value(note, piece, ties, instrument=f"{identity}-I{pitch + 1}")
+        else:
+            name, octave = _write_pitch(note, key, pitch)
+            shown = "" if "stop" in ties else _accidental(name, octave, key, in_force)
+            _write_value(note, piece, ties, accidental=shown)
         for number, state in enumerate(beam if not index else (), start=1):
             ET.SubElement(note, "beam", number=str(number)).text = state
         if ties:
@@ -236,7 +253,9 @@ def _write_chord(
             _write_lyric(note, sounding, syllables)
 
 
-def _write_value(note: ET.Element, piece: Slice, ties: list[str], instrument: str) -> None:
+def _write_value(
+    note: ET.Element, piece: Slice, ties: list[str], *, instrument: str = "", accidental: str = ""
+) -> None:  # fmt: skip
     name, dots, triplet = VALUES[piece.length]
     ET.SubElement(note, "duration").text = str(piece.length)
     for tie in ties:
@@ -247,6 +266,8 @@ def _write_value(note: ET.Element, piece: Slice, ties: list[str], instrument: st
     ET.SubElement(note, "type").text = name
     for _ in range(dots):
         ET.SubElement(note, "dot")
+    if accidental:
+        ET.SubElement(note, "accidental").text = accidental
     if triplet:
         modification = ET.SubElement(note, "time-modification")
         ET.SubElement(modification, "actual-notes").text = "3"
@@ -260,16 +281,28 @@ def _write_lyric(note: ET.Element, sounding: Note, syllables: dict[int, tuple[st
     ET.SubElement(lyric, "text").text = text
 
 
-def _write_pitch(note: ET.Element, key: Key, part: Part, pitch: int) -> None:
-    if is_percussion(part):
-        line = DRUM_LINES.get(pitch, "C5")
-        unpitched = ET.SubElement(note, "unpitched")
-        ET.SubElement(unpitched, "display-step").text = line[0]
-        ET.SubElement(unpitched, "display-octave").text = line[1]
-        return
+def _write_drum(note: ET.Element, pitch: int) -> None:
+    line = DRUM_LINES.get(pitch, "C5")
+    unpitched = ET.SubElement(note, "unpitched")
+    ET.SubElement(unpitched, "display-step").text = line[0]
+    ET.SubElement(unpitched, "display-octave").text = line[1]
+
+
+def _write_pitch(note: ET.Element, key: Key, pitch: int) -> tuple[str, int]:
+    """Returns the name and the octave."""
     name = spelled(pitch, key)
+    octave = octave_of(pitch, name)
     element = ET.SubElement(note, "pitch")
     ET.SubElement(element, "step").text = name[0]
     if len(name) > 1:
         ET.SubElement(element, "alter").text = "1" if name[1] == "#" else "-1"
-    ET.SubElement(element, "octave").text = str(pitch // 12 - 1)
+    ET.SubElement(element, "octave").text = str(octave)
+    return name, octave
+
+
+def _accidental(name: str, octave: int, key: Key, in_force: dict[tuple[str, int], str]) -> str:
+    """The accidental that a note needs on the page; programs draw none that is not written down."""
+    letter, sign = name[0], name[1:]
+    usual = in_force.get((letter, octave), signature(letter, key))
+    in_force[letter, octave] = sign
+    return "" if sign == usual else {"#": "sharp", "b": "flat", "": "natural"}[sign]

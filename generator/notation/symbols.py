@@ -10,12 +10,14 @@ from typing import NamedTuple
 from generator.brief import Key
 from generator.corpus.chords import quality_of
 from generator.errors import NotationError
-from generator.score import FLAT_NAMES, SHARP_NAMES, Chord, Section
+from generator.score import Chord, Section, root_name
 
 NO_CHORD = "N.C."
 USUAL_ENERGY = 0.6
 """Of a section whose file does not say."""
 
+_SHARPENED = "FCGDAEB"
+"""In the order in which signatures sharpen; they flatten from the other end."""
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _SYMBOL = re.compile(r"(?P<root>[A-G][#b]*)(?P<quality>[^/]*(?:/\d+)?)(?:/(?P<bass>[A-G][#b]*))?")
 _SIGNS = str.maketrans({"♯": "#", "♭": "b", "Δ": "maj7", "△": "maj7", "ø": "m7b5", "°": "dim", "−": "-"})
@@ -45,8 +47,23 @@ def pitch_class(name: str) -> int:
 
 
 def spelled(pitch: int, key: Key) -> str:
-    """The name of a pitch class in a key: flats in flat keys."""
-    return (FLAT_NAMES if key.fifths < 0 else SHARP_NAMES)[pitch % 12]
+    """The name of a pitch class in a key: its own seven as the signature has them, the others as roots of chords."""
+    fifths = key.fifths - 1 + (pitch * 7 - key.fifths + 1) % 12  # C is 0, G 1; a scale is seven in a row
+    if fifths > key.fifths + 5:
+        return root_name(pitch % 12, key)
+    return _SHARPENED[(fifths + 1) % 7] + ("", "#", "b")[(fifths + 1) // 7]
+
+
+def octave_of(pitch: int, name: str) -> int:
+    """The octave that a pitch stands in under this name: middle C begins the fourth, and as B# it is in the third."""
+    return (pitch - name.count("#") + name.count("b")) // 12 - 1
+
+
+def signature(letter: str, key: Key) -> str:
+    """What the key signature says of a letter: "#", "b" or nothing."""
+    if letter in _SHARPENED[: max(0, key.fifths)]:
+        return "#"
+    return "b" if key.fifths < 0 and letter in _SHARPENED[key.fifths :] else ""
 
 
 def read_symbol(text: str) -> Symbol | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import mido
 import music21
@@ -23,6 +25,7 @@ from generator.notation.midi_in import read_midi
 from generator.notation.musicxml import write_musicxml
 from generator.notation.musicxml_in import read_musicxml
 from generator.notation.page import written
+from generator.notation.symbols import octave_of, spelled
 from generator.score import PPQ, Chord, Meter, Note, Part, Section, TempoChange
 from tests.generator.scores import band, scale, scores
 
@@ -138,6 +141,38 @@ def test_every_bar_of_musicxml_adds_up(tmp_path_factory, score):
         assert len(measures) == score.bars
         for measure in measures:
             assert float(measure.duration.quarterLength) == pytest.approx(score.meter.bar_ticks / PPQ)
+
+
+@settings(deadline=None, max_examples=50)
+@given(score=scores())
+def test_whoever_reads_the_page_plays_the_right_notes(tmp_path_factory, score):
+    """Key signature and accidentals on the page, as a musician reads them, say what the pitches are."""
+    path = tmp_path_factory.mktemp("xml") / "piece.musicxml"
+    write_musicxml(score, path)
+    fifths, letters = score.key.fifths, "FCGDAEB"
+    usual = {letter: (place < fifths) - (place >= 7 + fifths) for place, letter in enumerate(letters)}
+    for measure in ET.parse(path).iter("measure"):
+        in_force = {}
+        for note in measure.iter("note"):
+            if (pitch := note.find("pitch")) is None or note.find("tie[@type='stop']") is not None:
+                continue
+            place = letter, _ = pitch.findtext("step"), pitch.findtext("octave")
+            if (shown := note.findtext("accidental")) is not None:
+                in_force[place] = {"sharp": 1, "flat": -1, "natural": 0}[shown]
+            assert in_force.get(place, usual[letter]) == int(pitch.findtext("alter", "0"))
+
+
+def test_a_lead_sheet_shows_its_accidentals(tmp_path):
+    tune = [Note(place * PPQ, PPQ, pitch) for place, pitch in enumerate((70, 71, 70, 70, 70, 66, 65, 60))]
+    score = scale()
+    score = replace(score, parts=(replace(score.parts[0], notes=tuple(tune)),))
+    write_musicxml(score, tmp_path / "tune.musicxml")
+    verovio.enableLog(verovio.LOG_OFF)
+    toolkit = verovio.toolkit()
+    assert toolkit.loadFile(str(tmp_path / "tune.musicxml"))
+    shown = re.findall(r'<note [^>]*pname="(\w)"[^>]*?(?: accid="(\w)")?[^>]*?(?:/>|>\s*(?:<accid [^>]*accid="(\w)")?)',
+                       toolkit.getMEI())  # fmt: skip
+    assert [name + (sign or inner) for name, sign, inner in shown[:8]] == ["bf", "bn", "bf", "b", "bf", "fs", "fn", "c"]
 
 
 # ---- we open what others write ----------------------------------------------------------------------------------
@@ -360,3 +395,18 @@ def test_tempo_changes_keep_their_place(tmp_path):
 )  # fmt: skip
 def test_chords_are_named_as_the_key_would_have_it(key, root, name):
     assert Chord(0, 480, root, "m7").symbol(Key.parse(key)) == f"{name}m7"
+
+
+def test_a_diminished_chord_that_leads_is_raised():
+    assert Chord(0, 480, 1, "dim7").symbol(Key.parse("C major")) == "C#dim7"
+    assert Chord(0, 480, 1, "maj7").symbol(Key.parse("C major")) == "Dbmaj7"
+
+
+@pytest.mark.parametrize(
+    ("key", "pitch", "name"),
+    [("C major", 70, "Bb4"), ("C major", 66, "F#4"), ("A minor", 68, "G#4"), ("F# major", 65, "E#4"),
+     ("Db major", 66, "Gb4"), ("D minor", 61, "C#4"), ("E major", 63, "D#4"), ("B minor", 70, "A#4")],
+)  # fmt: skip
+def test_notes_are_named_as_the_key_would_have_it(key, pitch, name):
+    called = spelled(pitch, Key.parse(key))
+    assert f"{called}{octave_of(pitch, called)}" == name
