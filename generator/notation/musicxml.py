@@ -7,6 +7,7 @@ the file's miscellaneous fields, which programs keep; `musicxml_in` reads all of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
@@ -27,7 +28,7 @@ from generator.notation.symbols import (
     spelled,
 )
 from generator.render.instruments import INSTRUMENTS
-from generator.score import Note, Part, Score
+from generator.score import Note, Part, Score, TempoChange
 
 _KINDS = {
     "": "major", "m": "minor", "7": "dominant", "maj7": "major-seventh", "m7": "minor-seventh", "6": "major-sixth",
@@ -154,15 +155,44 @@ def _write_sections(measure: ET.Element, score: Score, bar: int) -> None:
 
 
 def _write_tempos(measure: ET.Element, score: Score, piece: Slice) -> None:
+    """Tempo marks; where the music slows down step by step the page says "rit." once, and programs hear every step."""
+    slowing = _slowing(score.tempos, score.meter.bar_ticks)
     for change in score.tempos:
         step = change.tick // TICKS
-        if piece.start <= step < piece.end:
-            direction = ET.SubElement(measure, "direction", placement="above")
-            metronome = ET.SubElement(ET.SubElement(direction, "direction-type"), "metronome")
+        if not piece.start <= step < piece.end:
+            continue
+        first = slowing.get(change.tick)
+        if first is False:
+            sound = ET.SubElement(measure, "sound", tempo=f"{change.bpm:g}")
+            _write_offset(sound, step - piece.start)
+            continue
+        direction = ET.SubElement(measure, "direction", placement="above")
+        shown = ET.SubElement(direction, "direction-type")
+        if first:
+            ET.SubElement(shown, "words", {"font-style": "italic"}).text = "rit."
+        else:
+            metronome = ET.SubElement(shown, "metronome")
             ET.SubElement(metronome, "beat-unit").text = "quarter"
-            ET.SubElement(metronome, "per-minute").text = f"{change.bpm:g}"
-            _write_offset(direction, step - piece.start)
-            ET.SubElement(direction, "sound", tempo=f"{change.bpm:g}")
+            ET.SubElement(metronome, "per-minute").text = f"{change.bpm:.0f}"
+        _write_offset(direction, step - piece.start)
+        ET.SubElement(direction, "sound", tempo=f"{change.bpm:g}")
+
+
+def _slowing(tempos: Sequence[TempoChange], bar_ticks: int) -> dict[int, bool]:
+    """Every step by which the music slows down, by tick, where several follow within a bar of each other; True for the
+    first."""
+    steps = [
+        (after.tick, after.bpm < before.bpm, after.tick - before.tick <= bar_ticks)
+        for before, after in pairwise(tempos)
+    ]  # fmt: skip
+    found: dict[int, bool] = {}
+    going = False
+    for (tick, slower, near), (_, then_slower, then_near) in zip(steps, [*steps[1:], (0, False, False)], strict=False):
+        going, begins = going and slower and near, slower and then_slower and then_near
+        if going or begins:
+            found[tick] = not going
+        going = going or begins
+    return found
 
 
 def _write_offset(element: ET.Element, steps: int) -> None:

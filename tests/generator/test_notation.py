@@ -175,6 +175,14 @@ def test_a_lead_sheet_shows_its_accidentals(tmp_path):
     assert [name + (sign or inner) for name, sign, inner in shown[:8]] == ["bf", "bn", "bf", "b", "bf", "fs", "fn", "c"]
 
 
+def test_a_page_slows_down_in_one_word_and_loses_no_step(tmp_path):
+    steps = (TempoChange(0, 90.4), *(TempoChange((4 + beat) * PPQ, 88.25 - 3 * beat) for beat in range(4)))
+    write_musicxml(replace(scale(), tempos=steps), tmp_path / "slow.musicxml")
+    page = (tmp_path / "slow.musicxml").read_text()
+    assert re.findall(r"<per-minute>(.*)<|<words.*>(.*)<", page) == [("90", ""), ("", "rit.")]
+    assert read_musicxml(tmp_path / "slow.musicxml").tempos == steps
+
+
 # ---- we open what others write ----------------------------------------------------------------------------------
 
 
