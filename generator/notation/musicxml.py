@@ -128,6 +128,8 @@ def _write_part(root: ET.Element, score: Score, part: Part, identity: str, *, le
                 _write_tempos(measure, score, piece)
                 _write_harmony(measure, marks, piece)
             _write_chord(measure, score.key, part, piece, syllables, identity, beam, in_force)
+        if bar == score.bars - 1:
+            ET.SubElement(ET.SubElement(measure, "barline", location="right"), "bar-style").text = "light-heavy"
 
 
 def _write_attributes(measure: ET.Element, score: Score, part: Part, *, low: bool) -> None:
