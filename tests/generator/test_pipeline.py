@@ -19,6 +19,7 @@ from generator.notation.midi_in import read_midi
 from generator.pipeline import compose_takes, compose_track
 from generator.produce import encode
 from generator.produce.encode import decode
+from generator.produce.paper import DRAUGHTSMAN
 from generator.publish import STAGES, Clock, Progress, Track
 from generator.render.render import playing
 from tests.generator.scores import brief
@@ -165,6 +166,7 @@ def test_without_ffmpeg_one_sentence_and_nothing_left(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("at_bytes", [30_000, 250_000])
 def test_a_disk_that_fills_on_the_way_leaves_nothing(tmp_path, at_bytes):
+    DRAUGHTSMAN.start()  # now: it would keep the limit, for the tests after this one too
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (at_bytes, hard))
     try:
