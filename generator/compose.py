@@ -19,7 +19,7 @@ from generator.model.tasks import Contest, Liking, Request, vary, writing
 from generator.model.tokens import Controls, Frame, class_of
 from generator.motifs import Motifs, plan_motifs
 from generator.plan import MATERIAL_BARS, Plan
-from generator.score import CHORD_FUNCTIONS, PPQ, avoid_tones, function_of
+from generator.score import CHORD_FUNCTIONS, HELD, PPQ, avoid_tones, function_of
 from generator.seeds import stream
 
 VARIATION = 0.35
@@ -30,9 +30,6 @@ FIRMNESS = 0.9
 
 GUIDANCE = 1.0
 """How hard the controls pull; above 1 costs a second pass of the model."""
-
-_HELD = GRID // 2
-"""Grid steps; shorter notes of the tune pass by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,14 +267,10 @@ def _vary(
 def _variation(lead: Lead, name: str, request: Request, seed: int) -> Request:
     """What is asked for the variation `name`; the seed chooses the bars."""
     strength = VARIATION * (1 + 0.5 * (name.count("'") - 1))
-    bars, tonic = lead.materials[name[0]], request.frame.tonic
-    chords = {
-        index: tuple(replace(chord, root=(chord.root - tonic) % 12) for chord in bar.chords)
-        for index, bar in enumerate(bars)
-    }  # fmt: skip
+    bars = lead.materials[name[0]]
     rules = replace(
-        request.rules, bars=len(bars), parts=("melody",), echo={}, copies={}, rhythms={}, given_chords=chords,
-        energies={}, home=(),
+        request.rules, bars=len(bars), parts=("melody",), echo={}, copies={}, rhythms={}, given_chords={}, energies={},
+        home=(),
     )  # fmt: skip
     return vary(replace(request, rules=rules, bars=bars), strength, seed)
 
@@ -304,7 +297,7 @@ def painted(bar: Bar, tonic: int, style: Style, complexity: float) -> Bar:
     for chord, end in zip(bar.chords, ends, strict=False):
         held = {
             note.pitch for note in bar.melody
-            if min(note.pos + note.dur, end) - max(note.pos, chord.pos) >= _HELD
+            if min(note.pos + note.dur, end) - max(note.pos, chord.pos) >= HELD * GRID // PPQ
         }  # fmt: skip
         chords.append(colour(chord, tonic, style, complexity, held))
     return replace(bar, chords=tuple(chords))

@@ -51,6 +51,10 @@ def function_of(root: int, quality: str) -> str:
     return "dominant" if function == "major" and root == 7 else function
 
 
+HELD = PPQ // 2
+"""Ticks; notes of a tune that last less pass by, and a chord need not bear them."""
+
+
 @cache
 def avoid_tones(quality: str) -> frozenset[int]:
     """Semitones above the root that a tune does not hold over a chord: they lie one above a tone of the chord and are

@@ -15,11 +15,10 @@ import numpy as np
 from generator.arrange.style import Style
 from generator.brief import Brief, Key
 from generator.plan import Plan
-from generator.score import CHORD_TONES, PPQ, Chord, Note, avoid_tones
+from generator.score import CHORD_TONES, HELD, PPQ, Chord, Note, avoid_tones
 
 _Rule = Callable[[Chord, Chord, Key, Style], list[Chord]]
 _GOLDEN = (5**0.5 - 1) / 2  # its multiples fall evenly between 0 and 1
-_HELD = PPQ // 2  # ticks; shorter melody notes pass by
 
 
 def substitute(
@@ -52,7 +51,7 @@ def permits(melody: Sequence[Note], chord: Chord) -> bool:
         if note.onset >= chord.end:
             break
         overlap = min(note.end, chord.end) - max(note.onset, chord.onset)
-        if overlap >= _HELD and note.pitch % 12 in avoided:
+        if overlap >= HELD and note.pitch % 12 in avoided:
             return False
     return True
 

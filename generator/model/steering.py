@@ -38,7 +38,7 @@ from generator.model.tokens import (
     Controls,
     nearest_duration,
 )
-from generator.score import CHORD_TONES, avoid_tones
+from generator.score import CHORD_TONES, HELD, PPQ, avoid_tones
 
 _DENSITIES = (0.28, 0.45, 0.62, 0.77, 0.92, 1.1, 1.32, 1.6, 2.05, 2.8)
 _COMPLEXITIES = (0.0, 0.06, 0.15, 0.27, 0.45, 0.72)
@@ -69,8 +69,8 @@ _AT = np.array(POSITIONS) / GRID
 _PLACE_OF = np.array([PLACES.index(pos % GRID) for pos in POSITIONS])
 _LONG = np.array(DURATIONS) / GRID
 _HOLDING = np.zeros(len(FIELDS))
-"""The quarters by which each length holds a note beyond an eighth."""
-_HOLDING[DUR0 : DUR0 + len(DURATIONS)] = np.clip(_LONG - 0.5, 0.0, _LONGEST_HELD)
+"""The quarters by which each length holds a note beyond one that passes by."""
+_HOLDING[DUR0 : DUR0 + len(DURATIONS)] = np.clip(_LONG - HELD / PPQ, 0.0, _LONGEST_HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +275,7 @@ def _avoided_pitches(chord: tuple[int, str]) -> NDArray[np.float64]:
 
 
 def _held_if_settled(state: State, rules: Rules) -> float:
-    """The quarters beyond an eighth that the next pitch lasts where the rhythm is given."""
+    """The quarters of `_HOLDING` that the next pitch lasts where the rhythm is given."""
     length = dict(fixed_rhythm(state, rules) or ()).get(state.pos)
     return 0.0 if length is None else float(_HOLDING[DUR0 + DURATIONS.index(nearest_duration(length))])
 

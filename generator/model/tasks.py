@@ -121,9 +121,22 @@ def _worth(worth: Worth, frames: Sequence[Frame]) -> Callable[[int, Sequence[int
 
 def _line(request: Request, seed: int) -> Line:
     _check(request)
+    rules = _over_chords(request)
     prompt = Prompt(request.controls, tuple(_given(request)))
-    aim = settle(aim_of(request.controls), request.rules)
-    return Line(prompt, request.rules, seed, aim if request.manner is None else replace(aim, manner=request.manner))
+    aim = settle(aim_of(request.controls), rules)
+    return Line(prompt, rules, seed, aim if request.manner is None else replace(aim, manner=request.manner))
+
+
+def _over_chords(request: Request) -> Rules:
+    """The rules, and where chords are there that are not written, these: a tune keeps to them."""
+    rules, tonic = request.rules, request.frame.tonic
+    if "chords" in rules.parts:
+        return rules
+    there = {
+        index: tuple(replace(chord, root=(chord.root - tonic) % 12) for chord in bar.chords)
+        for index, bar in enumerate(request.bars)
+    }  # fmt: skip
+    return replace(rules, given_chords={**there, **rules.given_chords})
 
 
 def _check(request: Request) -> None:

@@ -13,7 +13,15 @@ from generator.brief import Key
 from generator.corpus.piece import GRID
 from generator.notation.cast import gm_program
 from generator.notation.page import TICKS, VALUES, Slice, bar_slices, goes_on, is_percussion, slices, written
-from generator.notation.symbols import chord_marks, describe_part, describe_section, octave_of, signature, spelled
+from generator.notation.symbols import (
+    alteration,
+    chord_marks,
+    describe_part,
+    describe_section,
+    octave_of,
+    signature,
+    spelled,
+)
 from generator.render.instruments import INSTRUMENTS
 from generator.score import Part, Score
 
@@ -116,10 +124,10 @@ def _sound(piece: Slice, key: Key, touched: set[str], length: str) -> str:
 def _pitch(pitch: int, key: Key, touched: set[str]) -> str:
     """With an accidental wherever the letter alone could be misread, in whatever way a program carries accidentals."""
     name = spelled(pitch, key)
-    letter, sign = name[0], name[1:]
+    letter, altered = name[0], alteration(name)
     accidental = ""
-    if sign != signature(letter, key) or letter in touched:
-        accidental = {"#": "^", "b": "_", "": "="}[sign]
+    if altered != signature(letter, key.fifths) or letter in touched:
+        accidental = {1: "^", -1: "_", 0: "="}[altered]
         touched.add(letter)
     octave = octave_of(pitch, name) - 4
     return accidental + (letter.lower() + "'" * (octave - 1) if octave > 0 else letter + "," * -octave)

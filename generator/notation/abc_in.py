@@ -14,7 +14,7 @@ from pathlib import Path
 from generator.errors import NotationError
 from generator.notation.cast import Player
 from generator.notation.sheet import Sheet, Staff, Written, sounding_key, to_score
-from generator.notation.symbols import NO_CHORD, read_part, read_section, read_symbol
+from generator.notation.symbols import LETTERS, NO_CHORD, alteration, read_part, read_section, read_symbol, signature
 from generator.notation.tidy import MAX_BARS, check_bars, check_meter, check_tempo
 from generator.score import PPQ, Score
 
@@ -22,7 +22,6 @@ MAX_BYTES = 1_000_000
 
 _WHOLE = 4 * PPQ
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_SHARPS = "FCGDAEB"
 # Fifths away from major, and whether the third is minor.
 _MODES = {"": (0, ""), "maj": (0, "major"), "ion": (0, "major"), "mix": (-1, ""), "dor": (-2, ""), "m": (-3, "minor"),
           "min": (-3, "minor"), "aeo": (-3, "minor"), "phr": (-4, ""), "lyd": (1, ""), "loc": (-5, "")}  # fmt: skip
@@ -157,7 +156,7 @@ class _Tune:
             return  # "none", "HP", or a clef alone
         mode = match[3].lower()
         away, named = _MODES.get(mode[:3], _MODES["m"] if mode == "m" else (0, "major"))
-        self.fifths = "FCGDAEB".index(match[1]) - 1 + 7 * (match[2].count("#") - match[2].count("b")) + away
+        self.fifths = LETTERS.index(match[1]) - 1 + 7 * alteration(match[2]) + away
         if self.sheet.signature is None:
             self.sheet.signature, self.sheet.mode = sounding_key(self.fifths), named or ("major" if not mode else "")
 
@@ -307,9 +306,7 @@ class _Tune:
             self.voice.accidentals[letter] = accidental.count("^") - accidental.count("_")
         if letter in self.voice.accidentals:
             return natural + self.voice.accidentals[letter]
-        if self.fifths > 0:
-            return natural + (letter in _SHARPS[: self.fifths])
-        return natural - (self.fifths < 0 and letter in _SHARPS[self.fifths :])
+        return natural + signature(letter, self.fifths)
 
     def _words(self, text: str) -> None:
         voice = self.voice

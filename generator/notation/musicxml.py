@@ -6,7 +6,7 @@ the file's miscellaneous fields, which programs keep; `musicxml_in` reads all of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -19,6 +19,7 @@ from generator.notation.cast import gm_program
 from generator.notation.page import TICKS, VALUES, Slice, bar_slices, goes_on, is_percussion, slices, written
 from generator.notation.symbols import (
     NO_CHORD,
+    alteration,
     chord_marks,
     describe_part,
     describe_section,
@@ -113,6 +114,7 @@ def _write_part(root: ET.Element, score: Score, part: Part, identity: str, *, le
     steps = score.meter.bar_ticks // TICKS
     whole = slices(part, score.bars * steps)
     marks = [(tick // TICKS, text) for tick, text in chord_marks(score.chords, score.end_tick, score.key)]
+    slowing = _slowing(score.tempos, score.meter.bar_ticks)
     syllables = _syllabic(part)
     low = not is_percussion(part) and sum(n.pitch for n in part.notes) / max(1, len(part.notes)) < 55
     for bar in range(score.bars):
@@ -122,10 +124,10 @@ def _write_part(root: ET.Element, score: Score, part: Part, identity: str, *, le
         if lead:
             _write_sections(measure, score, bar)
         pieces = bar_slices(whole, bar, steps)
-        in_force: dict[tuple[str, int], str] = {}
+        in_force: dict[tuple[str, int], int] = {}
         for piece, beam in zip(pieces, beams(pieces, bar * steps, score.meter), strict=True):
             if lead:
-                _write_tempos(measure, score, piece)
+                _write_tempos(measure, score, slowing, piece)
                 _write_harmony(measure, marks, piece)
             _write_chord(measure, score.key, part, piece, syllables, identity, beam, in_force)
         if bar == score.bars - 1:
@@ -156,9 +158,8 @@ def _write_sections(measure: ET.Element, score: Score, bar: int) -> None:
             ET.SubElement(ET.SubElement(direction, "direction-type"), "rehearsal").text = section.name
 
 
-def _write_tempos(measure: ET.Element, score: Score, piece: Slice) -> None:
+def _write_tempos(measure: ET.Element, score: Score, slowing: Mapping[int, bool], piece: Slice) -> None:
     """Tempo marks; where the music slows down step by step the page says "rit." once, and programs hear every step."""
-    slowing = _slowing(score.tempos, score.meter.bar_ticks)
     for change in score.tempos:
         step = change.tick // TICKS
         if not piece.start <= step < piece.end:
@@ -254,7 +255,7 @@ def _write_chord(
     syllables: dict[int, tuple[str, str]],
     identity: str,
     beam: Beams,
-    in_force: dict[tuple[str, int], str],
+    in_force: dict[tuple[str, int], int],
 ) -> None:
     """A rest, or a note for every pitch that sounds; the first of them carries the beams. `in_force` are the bar's
     accidentals so far, by letter and octave."""
@@ -326,15 +327,15 @@ def _write_pitch(note: ET.Element, key: Key, pitch: int) -> tuple[str, int]:
     octave = octave_of(pitch, name)
     element = ET.SubElement(note, "pitch")
     ET.SubElement(element, "step").text = name[0]
-    if len(name) > 1:
-        ET.SubElement(element, "alter").text = "1" if name[1] == "#" else "-1"
+    if altered := alteration(name):
+        ET.SubElement(element, "alter").text = str(altered)
     ET.SubElement(element, "octave").text = str(octave)
     return name, octave
 
 
-def _accidental(name: str, octave: int, key: Key, in_force: dict[tuple[str, int], str]) -> str:
+def _accidental(name: str, octave: int, key: Key, in_force: dict[tuple[str, int], int]) -> str:
     """The accidental that a note needs on the page; programs draw none that is not written down."""
-    letter, sign = name[0], name[1:]
-    usual = in_force.get((letter, octave), signature(letter, key))
-    in_force[letter, octave] = sign
-    return "" if sign == usual else {"#": "sharp", "b": "flat", "": "natural"}[sign]
+    letter, altered = name[0], alteration(name)
+    usual = in_force.get((letter, octave), signature(letter, key.fifths))
+    in_force[letter, octave] = altered
+    return "" if altered == usual else {1: "sharp", -1: "flat", 0: "natural"}[altered]

@@ -16,7 +16,7 @@ NO_CHORD = "N.C."
 USUAL_ENERGY = 0.6
 """Of a section whose file does not say."""
 
-_SHARPENED = "FCGDAEB"
+LETTERS = "FCGDAEB"
 """In the order in which signatures sharpen; they flatten from the other end."""
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _SYMBOL = re.compile(r"(?P<root>[A-G][#b]*)(?P<quality>[^/]*(?:/\d+)?)(?:/(?P<bass>[A-G][#b]*))?")
@@ -43,7 +43,12 @@ class Description(NamedTuple):
 
 def pitch_class(name: str) -> int:
     """Of a note name such as "Bb" or "F##"."""
-    return (_STEPS[name[0]] + name.count("#") - name.count("b")) % 12
+    return (_STEPS[name[0]] + alteration(name)) % 12
+
+
+def alteration(name: str) -> int:
+    """The semitones by which a note name's signs alter its letter."""
+    return name.count("#") - name.count("b")
 
 
 def spelled(pitch: int, key: Key) -> str:
@@ -51,19 +56,19 @@ def spelled(pitch: int, key: Key) -> str:
     fifths = key.fifths - 1 + (pitch * 7 - key.fifths + 1) % 12  # C is 0, G 1; a scale is seven in a row
     if fifths > key.fifths + 5:
         return root_name(pitch % 12, key)
-    return _SHARPENED[(fifths + 1) % 7] + ("", "#", "b")[(fifths + 1) // 7]
+    return LETTERS[(fifths + 1) % 7] + ("", "#", "b")[(fifths + 1) // 7]
 
 
 def octave_of(pitch: int, name: str) -> int:
     """The octave that a pitch stands in under this name: middle C begins the fourth, and as B# it is in the third."""
-    return (pitch - name.count("#") + name.count("b")) // 12 - 1
+    return (pitch - alteration(name)) // 12 - 1
 
 
-def signature(letter: str, key: Key) -> str:
-    """What the key signature says of a letter: "#", "b" or nothing."""
-    if letter in _SHARPENED[: max(0, key.fifths)]:
-        return "#"
-    return "b" if key.fifths < 0 and letter in _SHARPENED[key.fifths :] else ""
+def signature(letter: str, fifths: int) -> int:
+    """The semitones by which a key signature of so many sharps (or flats, below 0) alters a letter."""
+    if fifths > 0:
+        return int(letter in LETTERS[:fifths])
+    return -int(fifths < 0 and letter in LETTERS[fifths:])
 
 
 def read_symbol(text: str) -> Symbol | None:
